@@ -1,0 +1,32 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// pause tells the processor that the caller spins.
+//
+//go:noescape
+func pause()
+
+// transpose4 copies four rows of src into four columns of dst:
+//
+//	for k := range 4 * blocks { for r := range 4 { dst[k*ldd+r] = src[r*lds+k] } }
+//
+//go:noescape
+func transpose4(src *float32, lds int, dst *float32, ldd int, blocks int)
+
+const haveTranspose4 = true
+
+// variants returns the instruction sets this machine offers, the best first.
+func variants() []variant {
+	var out []variant
+	fma := cpu.X86.HasFMA && cpu.X86.HasAVX2 && cpu.X86.HasAVX
+	if fma && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
+		out = append(out, variant{name: "avx512", rows: 12, cols: 32, tiles: avx512Tiles(), transpose: true, vec: avx512Vec()})
+	}
+	if fma {
+		out = append(out, variant{name: "avx2", rows: 6, cols: 16, tiles: avx2Tiles(), transpose: true, vec: goVec()})
+	}
+	return append(out, goVariant())
+}

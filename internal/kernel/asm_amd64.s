@@ -1,0 +1,52 @@
+//go:build amd64 && !noasm
+
+#include "textflag.h"
+
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0-0
+	PAUSE
+	PAUSE
+	PAUSE
+	PAUSE
+	RET
+
+// func transpose4(src *float32, lds int, dst *float32, ldd int, blocks int)
+TEXT ·transpose4(SB), NOSPLIT, $0-40
+	MOVQ src+0(FP), SI
+	MOVQ lds+8(FP), R8
+	MOVQ dst+16(FP), DI
+	MOVQ ldd+24(FP), R9
+	MOVQ blocks+32(FP), CX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (SI)(R8*1), R10
+	LEAQ (SI)(R8*2), R11
+	LEAQ (R10)(R8*2), R12
+
+tloop:
+	VMOVUPS   (SI), X0
+	VMOVUPS   (R10), X1
+	VMOVUPS   (R11), X2
+	VMOVUPS   (R12), X3
+	VUNPCKLPS X1, X0, X4
+	VUNPCKHPS X1, X0, X5
+	VUNPCKLPS X3, X2, X6
+	VUNPCKHPS X3, X2, X7
+	VUNPCKLPD X6, X4, X8
+	VUNPCKHPD X6, X4, X9
+	VUNPCKLPD X7, X5, X10
+	VUNPCKHPD X7, X5, X11
+	VMOVUPS   X8, (DI)
+	VMOVUPS   X9, (DI)(R9*1)
+	LEAQ      (DI)(R9*2), DI
+	VMOVUPS   X10, (DI)
+	VMOVUPS   X11, (DI)(R9*1)
+	LEAQ      (DI)(R9*2), DI
+	ADDQ      $16, SI
+	ADDQ      $16, R10
+	ADDQ      $16, R11
+	ADDQ      $16, R12
+	DECQ      CX
+	JNZ       tloop
+	VZEROUPPER
+	RET

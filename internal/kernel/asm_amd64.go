@@ -23,10 +23,10 @@ func variants() []variant {
 	var out []variant
 	fma := cpu.X86.HasFMA && cpu.X86.HasAVX2 && cpu.X86.HasAVX
 	if fma && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
-		out = append(out, variant{name: "avx512", rows: 12, cols: 32, tiles: avx512Tiles(), transpose: true, vec: avx512Vec()})
+		out = append(out, variant{name: "avx512", rows: 12, cols: 32, tiles: avx512Tiles(), transpose: true, vec: avx2Vec()})
 	}
 	if fma {
-		out = append(out, variant{name: "avx2", rows: 6, cols: 16, tiles: avx2Tiles(), transpose: true, vec: goVec()})
+		out = append(out, variant{name: "avx2", rows: 6, cols: 16, tiles: avx2Tiles(), transpose: true, vec: avx2Vec()})
 	}
 	return append(out, goVariant())
 }

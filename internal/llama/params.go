@@ -1,0 +1,143 @@
+package llama
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+)
+
+// A Model is a configuration with its weights.
+type Model struct {
+	Config Config
+	arena  []float32 // all weights in the order of tensors
+	tensor []Tensor
+	embed  []float32 // (V,C)
+	layers []layer
+	norm   []float32 // (C)
+	head   []float32 // (V,C); the same memory as embed when tied
+}
+
+// A Tensor is one named weight of a model, under its Hugging Face name.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+	Norm  bool // a norm weight: no weight decay
+	Embed bool // embedding or head
+}
+
+// layer holds one block's weights. The projections of q, k, v lie behind each other, as do gate and up, so that each
+// triple and pair is one product.
+type layer struct {
+	norm1, norm2 []float32 // (C)
+	qkv          []float32 // ((H+2KV)*D, C)
+	out          []float32 // (C, H*D)
+	gateUp       []float32 // (2F, C)
+	down         []float32 // (C, F)
+}
+
+// NewEmpty returns a model with zero weights, for a checkpoint to fill.
+func NewEmpty(c Config) *Model {
+	m := &Model{Config: c}
+	m.arena = make([]float32, count(c))
+	m.layers = make([]layer, c.Layers)
+	m.slice()
+	return m
+}
+
+func count(c Config) int {
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	perLayer := 2*c.Width + (2*qd+2*kd)*c.Width + 3*c.Hidden*c.Width
+	n := c.Vocab*c.Width + c.Layers*perLayer + c.Width
+	if !c.Tied {
+		n += c.Vocab * c.Width
+	}
+	return n
+}
+
+// slice cuts the arena into named tensors.
+func (m *Model) slice() {
+	c, rest := m.Config, m.arena
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	take := func(name string, norm, embed bool, shape ...int) []float32 {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		data := rest[:n:n]
+		rest = rest[n:]
+		m.tensor = append(m.tensor, Tensor{name, shape, data, norm, embed})
+		return data
+	}
+	m.embed = take("model.embed_tokens.weight", false, true, c.Vocab, c.Width)
+	for i := range m.layers {
+		l, p := &m.layers[i], layerName(i)
+		start := rest
+		take(p+"self_attn.q_proj.weight", false, false, qd, c.Width)
+		take(p+"self_attn.k_proj.weight", false, false, kd, c.Width)
+		take(p+"self_attn.v_proj.weight", false, false, kd, c.Width)
+		l.qkv = start[: (qd+2*kd)*c.Width : (qd+2*kd)*c.Width]
+		l.out = take(p+"self_attn.o_proj.weight", false, false, c.Width, qd)
+		start = rest
+		take(p+"mlp.gate_proj.weight", false, false, c.Hidden, c.Width)
+		take(p+"mlp.up_proj.weight", false, false, c.Hidden, c.Width)
+		l.gateUp = start[: 2*c.Hidden*c.Width : 2*c.Hidden*c.Width]
+		l.down = take(p+"mlp.down_proj.weight", false, false, c.Width, c.Hidden)
+		l.norm1 = take(p+"input_layernorm.weight", true, false, c.Width)
+		l.norm2 = take(p+"post_attention_layernorm.weight", true, false, c.Width)
+	}
+	m.norm = take("model.norm.weight", true, false, c.Width)
+	m.head = m.embed
+	if !c.Tied {
+		m.head = take("lm_head.weight", false, true, c.Vocab, c.Width)
+	}
+}
+
+func layerName(i int) string { return fmt.Sprintf("model.layers.%d.", i) }
+
+// Tensors returns the named weights in a fixed order. Their data may be written.
+func (m *Model) Tensors() []Tensor { return m.tensor }
+
+// Params returns the number of weights.
+func (m *Model) Params() int { return len(m.arena) }
+
+// Embeddings of from-scratch models start eight times as wide as the other weights and the last norm at 3/8: the residual
+// stream then starts at the scale that its blocks write at, and the first logits have a standard deviation near 1. The
+// recipe that was measured multiplied embeddings by 8 and logits by 3; these starting values say the same in a plain
+// Llama folder.
+const (
+	embedGain = 8
+	normStart = 3.0 / 8
+)
+
+// New returns a model with random weights, the same for the same seed on every machine.
+func New(c Config, seed uint64) *Model {
+	m := NewEmpty(c)
+	rng := rand.New(rand.NewPCG(seed, 0x5eed))
+	std := 0.02 * math.Sqrt(256/float64(c.Width))
+	for i := range m.tensor {
+		t := &m.tensor[i]
+		s := std
+		switch {
+		case t.Norm:
+			fill(t.Data, 1)
+			continue
+		case t.Embed:
+			s *= embedGain
+		case strings.HasSuffix(t.Name, "o_proj.weight"), strings.HasSuffix(t.Name, "down_proj.weight"):
+			s /= math.Sqrt(2 * float64(c.Layers))
+		}
+		for j := range t.Data {
+			t.Data[j] = float32(rng.NormFloat64() * s)
+		}
+	}
+	fill(m.norm, normStart)
+	return m
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}

@@ -1,0 +1,207 @@
+package llama
+
+import (
+	"fmt"
+	"math"
+
+	"syncabel/internal/kernel"
+)
+
+// A Row is one token to run through the network. It attends to the nodes of its path and to itself. Rows of one Run may
+// name each other's nodes if the named row comes first, so a prompt, or a whole tree of continuations, is one call.
+type Row struct {
+	Token int32
+	Pos   int32   // position in its sequence, from 0
+	Node  int32   // where its key, value and hidden state go
+	Path  []int32 // nodes it attends to, oldest first, itself not included
+}
+
+// A Session runs a model for decoding. Keys, values and final hidden states live in an arena of nodes, so a fork of a
+// hypothesis is a copy of its path and nothing else. It is not safe for concurrent use.
+//
+// Results are the same bits whatever other rows a Run holds and however many threads there are.
+type Session struct {
+	m        *Model
+	pool     *kernel.Pool
+	nodes    int
+	kv       [][]float32 // per layer: (nodes, 2*KV*D), key then value
+	hidden   []float32   // (nodes,C) after the last norm
+	packed   []packedLayer
+	head     *kernel.Packed
+	cos, sin []float32
+	// scratch, (rows, ...)
+	x, n, qkv, y, gu, h []float32
+	cap                 int
+}
+
+type packedLayer struct{ qkv, out, gateUp, down *kernel.Packed }
+
+// SessionOptions of NewSession.
+type SessionOptions struct {
+	Nodes   int // size of the arena; default 4096
+	Threads int // 0: all processors
+}
+
+// NewSession prepares a model for decoding. Its weights are packed once, so the model must not be trained meanwhile.
+func NewSession(m *Model, opt SessionOptions) *Session {
+	if opt.Nodes <= 0 {
+		opt.Nodes = 4096
+	}
+	c := m.Config
+	s := &Session{m: m, pool: kernel.NewPool(opt.Threads), nodes: opt.Nodes}
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	s.kv = make([][]float32, c.Layers)
+	for i := range s.kv {
+		s.kv[i] = make([]float32, opt.Nodes*2*kd)
+		l := &m.layers[i]
+		s.packed = append(s.packed, packedLayer{kernel.PackNT(l.qkv, qd+2*kd, c.Width), kernel.PackNT(l.out, c.Width, qd),
+			kernel.PackNT(l.gateUp, 2*c.Hidden, c.Width), kernel.PackNT(l.down, c.Width, c.Hidden)})
+	}
+	s.hidden = make([]float32, opt.Nodes*c.Width)
+	s.head = kernel.PackNT(m.head, c.Vocab, c.Width)
+	s.cos, s.sin = c.rope(c.Context)
+	return s
+}
+
+// Close stops the session's threads.
+func (s *Session) Close() { s.pool.Close() }
+
+// Nodes returns the size of the arena.
+func (s *Session) Nodes() int { return s.nodes }
+
+// Context returns the longest sequence in tokens.
+func (s *Session) Context() int { return s.m.Config.Context }
+
+// Vocab returns V.
+func (s *Session) Vocab() int { return s.m.Config.Vocab }
+
+// Begin and End bracket a search: in between, idle threads stay awake.
+func (s *Session) Begin() { s.pool.Begin() }
+
+// End closes what Begin opened.
+func (s *Session) End() { s.pool.End() }
+
+func (s *Session) grow(t int) {
+	if t <= s.cap {
+		return
+	}
+	c := s.m.Config
+	f := func(k int) []float32 { return make([]float32, t*k) }
+	s.x, s.n, s.qkv = f(c.Width), f(c.Width), f((c.Heads+2*c.KVHeads)*c.HeadWidth)
+	s.y, s.gu, s.h = f(c.Heads*c.HeadWidth), f(2*c.Hidden), f(c.Hidden)
+	s.cap = t
+}
+
+// Run computes keys, values and hidden states of rows.
+func (s *Session) Run(rows []Row) error {
+	if err := s.check(rows); err != nil {
+		return err
+	}
+	s.grow(len(rows))
+	c := s.m.Config
+	for i, r := range rows {
+		copy(s.x[i*c.Width:(i+1)*c.Width], s.m.embed[int(r.Token)*c.Width:])
+	}
+	for l := range s.packed {
+		s.layer(l, rows)
+	}
+	for i, r := range rows {
+		kernel.RMSNorm(s.hidden[int(r.Node)*c.Width:(int(r.Node)+1)*c.Width], s.x[i*c.Width:(i+1)*c.Width], s.m.norm, nil, c.Width, c.NormEps)
+	}
+	return nil
+}
+
+func (s *Session) check(rows []Row) error {
+	for _, r := range rows {
+		if r.Token < 0 || int(r.Token) >= s.m.Config.Vocab {
+			return fmt.Errorf("token %d is outside the vocabulary of %d", r.Token, s.m.Config.Vocab)
+		}
+		if int(r.Pos) >= s.m.Config.Context || r.Pos < 0 {
+			return fmt.Errorf("position %d is outside the context of %d tokens", r.Pos, s.m.Config.Context)
+		}
+		if r.Node < 0 || int(r.Node) >= s.nodes {
+			return fmt.Errorf("node %d is outside the arena of %d", r.Node, s.nodes)
+		}
+	}
+	return nil
+}
+
+func (s *Session) layer(l int, rows []Row) {
+	c, w, p, t := s.m.Config, &s.m.layers[l], &s.packed[l], len(rows)
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	stride := qd + 2*kd
+	x, n := s.x[:t*c.Width], s.n[:t*c.Width]
+	kernel.RMSNorm(n, x, w.norm1, nil, c.Width, c.NormEps)
+	kernel.GemmPacked(s.pool, t, n, c.Width, p.qkv, s.qkv, stride)
+	half := c.HeadWidth / 2
+	for i, r := range rows {
+		row := s.qkv[i*stride : (i+1)*stride]
+		kernel.Rotate(row[:qd+kd], s.cos[int(r.Pos)*half:(int(r.Pos)+1)*half], s.sin[int(r.Pos)*half:(int(r.Pos)+1)*half], c.HeadWidth, 1)
+		copy(s.kv[l][int(r.Node)*2*kd:(int(r.Node)+1)*2*kd], row[qd:])
+	}
+	s.pool.For((t+7)/8, func(b int) {
+		for i := b * 8; i < min(b*8+8, t); i++ {
+			s.attend(l, i, &rows[i])
+		}
+	})
+	kernel.GemmPacked(s.pool, t, s.y, qd, p.out, n, c.Width)
+	kernel.Axpy(1, n, x)
+	kernel.RMSNorm(n, x, w.norm2, nil, c.Width, c.NormEps)
+	kernel.GemmPacked(s.pool, t, n, c.Width, p.gateUp, s.gu, 2*c.Hidden)
+	s.pool.For((t+7)/8, func(b int) {
+		for i := b * 8; i < min(b*8+8, t); i++ {
+			kernel.SwiGLU(s.h[i*c.Hidden:(i+1)*c.Hidden], s.gu[i*2*c.Hidden:(i+1)*2*c.Hidden])
+		}
+	})
+	kernel.GemmPacked(s.pool, t, s.h, c.Hidden, p.down, n, c.Width)
+	kernel.Axpy(1, n, x)
+}
+
+// maxStackPath is the longest path whose attention weights fit on the stack.
+const maxStackPath = 512
+
+// attend computes the attention of one row over its path and itself.
+func (s *Session) attend(l, i int, r *Row) {
+	c := s.m.Config
+	d, kd := c.HeadWidth, c.KVHeads*c.HeadWidth
+	stride := (c.Heads + 2*c.KVHeads) * d
+	scale := float32(1 / math.Sqrt(float64(d)))
+	var stack [maxStackPath]float32
+	p := stack[:0]
+	if len(r.Path)+1 > maxStackPath {
+		p = make([]float32, 0, len(r.Path)+1)
+	}
+	p = p[:len(r.Path)+1]
+	kv := s.kv[l]
+	for h := range c.Heads {
+		g := h * c.KVHeads / c.Heads * d
+		q := s.qkv[i*stride+h*d : i*stride+(h+1)*d]
+		for j, node := range r.Path {
+			p[j] = scale * kernel.Dot(q, kv[int(node)*2*kd+g:])
+		}
+		p[len(r.Path)] = scale * kernel.Dot(q, kv[int(r.Node)*2*kd+g:])
+		kernel.Softmax(p)
+		y := s.y[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
+		clear(y)
+		for j, node := range r.Path {
+			kernel.Axpy(p[j], kv[int(node)*2*kd+kd+g:int(node)*2*kd+kd+g+d], y)
+		}
+		kernel.Axpy(p[len(r.Path)], kv[int(r.Node)*2*kd+kd+g:int(r.Node)*2*kd+kd+g+d], y)
+	}
+}
+
+// Logits computes the logits of what follows each of the given nodes, which earlier Runs filled, into dst (nodes,V).
+func (s *Session) Logits(nodes []int32, dst []float32) {
+	c := s.m.Config
+	s.grow(len(nodes))
+	for i, n := range nodes {
+		copy(s.n[i*c.Width:(i+1)*c.Width], s.hidden[int(n)*c.Width:(int(n)+1)*c.Width])
+	}
+	kernel.GemmPacked(s.pool, len(nodes), s.n, c.Width, s.head, dst, c.Vocab)
+}
+
+// LogZ writes the log of the softmax's denominator of each row of logits (rows,V).
+func (s *Session) LogZ(logits []float32, dst []float64) {
+	v := s.m.Config.Vocab
+	s.pool.For(len(dst), func(i int) { dst[i] = kernel.LogSumExp(logits[i*v : (i+1)*v]) })
+}

@@ -1,0 +1,207 @@
+package llama
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+
+	"syncabel/internal/kernel"
+)
+
+// TrainerOptions of AdamW. The defaults are those of the small-model recipe.
+type TrainerOptions struct {
+	Beta1   float32 // default 0.9
+	Beta2   float32 // default 0.98: small batches, short runs
+	Eps     float32 // default 1e-8
+	Decay   float32 // decoupled weight decay, not on norms; default 0
+	Clip    float32 // largest norm of the gradient; default 1
+	EmbedLR float32 // factor of the learning rate of embeddings; default 8, as they start eight times as wide
+	Threads int     // 0: all processors. It does not change the result.
+}
+
+// StepStats of one step.
+type StepStats struct {
+	Loss     float64 // mean negative log-likelihood of a target, in nats
+	GradNorm float64 // before clipping
+	Tokens   int
+	Targets  int
+}
+
+// ErrDiverged says that loss or gradient are no longer finite.
+var ErrDiverged = errors.New("training diverged: loss or gradient is not finite; lower the learning rate")
+
+// A Trainer owns the gradients, moments and activations of a model in training. It is not safe for concurrent use.
+type Trainer struct {
+	m       *Model
+	opt     TrainerOptions
+	net     network
+	g       grads
+	mom1    []float32
+	mom2    []float32
+	steps   int
+	pool    *kernel.Pool
+	rows    []int32   // rows with a target
+	hidden  []float32 // (chunk,C) normalised
+	dhidden []float32
+	invs    []float32
+	picked  []float32 // (chunk,C)
+	dpicked []float32
+	logits  []float32 // (chunk,V)
+	losses  []float32
+}
+
+// headChunk is the number of target rows whose logits exist at a time.
+const headChunk = 256
+
+// NewTrainer prepares a model for training.
+func NewTrainer(m *Model, opt TrainerOptions) *Trainer {
+	opt.Beta1, opt.Beta2 = cmp.Or(opt.Beta1, 0.9), cmp.Or(opt.Beta2, 0.98)
+	opt.Eps, opt.Clip, opt.EmbedLR = cmp.Or(opt.Eps, 1e-8), cmp.Or(opt.Clip, 1), cmp.Or(opt.EmbedLR, embedGain)
+	pool := kernel.NewPool(opt.Threads)
+	t := &Trainer{m: m, opt: opt, pool: pool, net: network{m: m, pool: pool}}
+	t.g.g = NewEmpty(m.Config)
+	t.mom1, t.mom2 = make([]float32, m.Params()), make([]float32, m.Params())
+	c := m.Config
+	t.hidden, t.dhidden = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
+	t.picked, t.dpicked = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
+	t.invs, t.losses = make([]float32, headChunk), make([]float32, headChunk)
+	t.logits = make([]float32, headChunk*c.Vocab)
+	return t
+}
+
+// Close stops the trainer's threads.
+func (t *Trainer) Close() { t.pool.Close() }
+
+// Steps returns the number of steps made.
+func (t *Trainer) Steps() int { return t.steps }
+
+// Moments returns the optimizer's state, each shaped like the concatenation of Tensors, for checkpoints.
+func (t *Trainer) Moments() (first, second []float32) { return t.mom1, t.mom2 }
+
+// Resume sets the number of steps made after the moments were restored.
+func (t *Trainer) Resume(steps int) { t.steps = steps }
+
+// Gradients returns the gradients of the last Step or Gradient, in the order of Tensors.
+func (t *Trainer) Gradients() []Tensor { return t.g.g.tensor }
+
+// Gradient computes the loss of a batch and the gradient of its mean without changing the weights.
+func (t *Trainer) Gradient(b *Batch) (StepStats, error) {
+	if err := t.check(b); err != nil {
+		return StepStats{}, err
+	}
+	t.pool.Begin()
+	defer t.pool.End()
+	clear(t.g.g.arena)
+	t.net.forward(b)
+	t.g.grow(len(b.Tokens))
+	clear(t.g.dx[:len(b.Tokens)*t.m.Config.Width])
+	s := StepStats{Tokens: len(b.Tokens), Targets: len(t.rows)}
+	var sum float64
+	for lo := 0; lo < len(t.rows); lo += headChunk {
+		sum += t.head(b, t.rows[lo:min(lo+headChunk, len(t.rows))], 1/float32(len(t.rows)))
+	}
+	s.Loss = sum / float64(len(t.rows))
+	t.net.backward(&t.g, b)
+	s.GradNorm = t.gradNorm()
+	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) || math.IsNaN(s.GradNorm) || math.IsInf(s.GradNorm, 0) {
+		return s, ErrDiverged
+	}
+	return s, nil
+}
+
+// Step makes one step of AdamW with learning rate lr.
+func (t *Trainer) Step(b *Batch, lr float32) (StepStats, error) {
+	s, err := t.Gradient(b)
+	if err != nil {
+		return s, err
+	}
+	t.update(lr, s.GradNorm)
+	return s, nil
+}
+
+func (t *Trainer) check(b *Batch) error {
+	if len(b.Tokens) == 0 || len(b.Targets) != len(b.Tokens) || len(b.Starts) == 0 || b.Starts[0] != 0 {
+		return fmt.Errorf("batch of %d tokens, %d targets, %d examples is not well formed", len(b.Tokens), len(b.Targets), len(b.Starts))
+	}
+	t.rows = t.rows[:0]
+	for i, tok := range b.Tokens {
+		if tok < 0 || int(tok) >= t.m.Config.Vocab || int(b.Targets[i]) >= t.m.Config.Vocab {
+			return fmt.Errorf("token %d or target %d is outside the vocabulary of %d", tok, b.Targets[i], t.m.Config.Vocab)
+		}
+		if b.Targets[i] >= 0 {
+			t.rows = append(t.rows, int32(i))
+		}
+	}
+	if len(t.rows) == 0 {
+		return errors.New("batch has no target")
+	}
+	return nil
+}
+
+// head computes the loss of some target rows, the gradient of the head and of the rows' residual stream.
+func (t *Trainer) head(b *Batch, rows []int32, scale float32) float64 {
+	c, n := t.m.Config, len(rows)
+	for i, r := range rows {
+		copy(t.picked[i*c.Width:(i+1)*c.Width], t.net.x[int(r)*c.Width:])
+	}
+	x, h := t.picked[:n*c.Width], t.hidden[:n*c.Width]
+	kernel.RMSNorm(h, x, t.m.norm, t.invs[:n], c.Width, c.NormEps)
+	kernel.Gemm(t.pool, kernel.NT, false, n, c.Vocab, c.Width, h, c.Width, t.m.head, c.Width, t.logits, c.Vocab)
+	t.pool.For(n, func(i int) {
+		t.losses[i] = kernel.CrossEntropy(t.logits[i*c.Vocab:(i+1)*c.Vocab], int(b.Targets[rows[i]]), scale)
+	})
+	kernel.Gemm(t.pool, kernel.TN, true, c.Vocab, c.Width, n, t.logits, c.Vocab, h, c.Width, t.g.g.head, c.Width)
+	kernel.Gemm(t.pool, kernel.NN, false, n, c.Width, c.Vocab, t.logits, c.Vocab, t.m.head, c.Width, t.dhidden, c.Width)
+	d := t.dpicked[:n*c.Width]
+	clear(d)
+	kernel.RMSNormBackward(d, t.g.g.norm, t.dhidden[:n*c.Width], x, t.m.norm, t.invs, c.Width)
+	var sum float64
+	for i, r := range rows {
+		copy(t.g.dx[int(r)*c.Width:(int(r)+1)*c.Width], d[i*c.Width:])
+		sum += float64(t.losses[i])
+	}
+	return sum
+}
+
+// gradNorm is the Euclidean norm of all gradients, summed in blocks of fixed size.
+func (t *Trainer) gradNorm() float64 {
+	const block = 1 << 14
+	g := t.g.g.arena
+	var sum float64
+	for lo := 0; lo < len(g); lo += block {
+		part := g[lo:min(lo+block, len(g))]
+		sum += float64(kernel.Dot(part, part))
+	}
+	return math.Sqrt(sum)
+}
+
+func (t *Trainer) update(lr float32, norm float64) {
+	t.steps++
+	a := kernel.AdamW{Beta1: t.opt.Beta1, Beta2: t.opt.Beta2, Eps: t.opt.Eps, Clip: 1,
+		Correct1: float32(1 - math.Pow(float64(t.opt.Beta1), float64(t.steps))),
+		Correct2: float32(1 - math.Pow(float64(t.opt.Beta2), float64(t.steps)))}
+	if norm > float64(t.opt.Clip) {
+		a.Clip = t.opt.Clip / float32(norm)
+	}
+	at := 0
+	for i, w := range t.m.tensor {
+		o := a
+		o.LR, o.Decay = lr, t.opt.Decay
+		if w.Norm {
+			o.Decay = 0
+		}
+		if w.Embed {
+			// The same relative change as the other weights, decay included.
+			o.LR, o.Decay = lr*t.opt.EmbedLR, t.opt.Decay/t.opt.EmbedLR
+		}
+		n, g := len(w.Data), t.g.g.tensor[i].Data
+		m1, m2 := t.mom1[at:at+n], t.mom2[at:at+n]
+		at += n
+		const block = 1 << 13
+		t.pool.For((n+block-1)/block, func(j int) {
+			lo, hi := j*block, min((j+1)*block, n)
+			o.Step(w.Data[lo:hi], g[lo:hi], m1[lo:hi], m2[lo:hi])
+		})
+	}
+}

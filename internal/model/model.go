@@ -22,6 +22,7 @@ package model
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 )
 
 // A Model is a configuration with its weights. New makes a trainable one whose parameters lie in one float32 arena;
@@ -36,6 +37,10 @@ type Model struct {
 	layers  []layer
 	version uint64 // counts updates, so that packed copies know when they are stale
 	release func() // tells the owner of borrowed weights that their pages may go
+
+	packing  sync.Mutex // guards the packed copy, which sessions share
+	packed   *packed
+	packedAt uint64
 }
 
 // A layer holds the weights of one block. The fused matrices exist in a trainable model only.

@@ -1,0 +1,391 @@
+// Package dataset makes training examples: it chooses the name a model should write for each annotated mention, mixes
+// human annotations, synthetic sentences and names of the knowledge base itself, and hands them to train as an endless,
+// seeded stream. It stands after markup and lexical and before train.
+package dataset
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sort"
+
+	"syncabel/internal/corpus"
+	"syncabel/internal/lexical"
+	"syncabel/internal/markup"
+	"syncabel/internal/terminology"
+	"syncabel/internal/text"
+)
+
+// Origins of an example.
+const (
+	Human     = "human"
+	Synthetic = "synthetic"
+	NoisyName = "kb-noisy"   // a name, mostly perturbed, with itself as target
+	Synonym   = "kb-synonym" // a name with another name of its concept as target
+)
+
+// Mixing modes (docs/design: the paper's five).
+const (
+	HumanOnly     = "human_only"
+	SynthOnly     = "synth_only"
+	Full          = "full"           // both, in proportion to their numbers
+	FullUpsampled = "full_upsampled" // one to one, the smaller set recycled: the paper's
+)
+
+// Options of New.
+type Options struct {
+	Mode     string         // default FullUpsampled when there are synthetic documents, else HumanOnly
+	Noisy    float64        // share of knowledge-base names per human example; 0 leaves them out
+	Synonym  float64        // share of synonym pairs per human example
+	Noise    float64        // chance that a human or synthetic mention is perturbed
+	Markup   markup.Options // how prompts look
+	Expand   bool           // replace mentions that are abbreviations by the long form their document gives
+	Both     bool           // with Expand: keep the short form in every other pass
+	Seed     uint64
+	GroupMap map[string]string // type of the corpus -> semantic group
+}
+
+// An Item is one example before rendering.
+type Item struct {
+	Origin   string
+	Doc      *corpus.Document
+	Mention  *corpus.Mention
+	Surface  string // mention text, or the long form
+	Short    string // the text as it stands, where Surface is a long form
+	Group    string
+	Language string
+	Names    []string // target names, several for a composite
+	sentence []text.Span
+}
+
+// A Set is the pool of examples by origin.
+type Set struct {
+	opt     Options
+	kb      *terminology.KB
+	vec     *lexical.Vectorizer
+	items   map[string][]Item
+	shares  map[string]float64
+	Skipped map[string]int // why mentions gave no example, counted
+}
+
+// New builds examples from the training documents, the synthetic ones and the knowledge base.
+func New(kb *terminology.KB, vec *lexical.Vectorizer, human, synthetic []corpus.Document, opt Options) (*Set, error) {
+	s := &Set{opt: opt, kb: kb, vec: vec, items: map[string][]Item{}, Skipped: map[string]int{}}
+	s.opt.Mode = cmp.Or(opt.Mode, map[bool]string{true: FullUpsampled, false: HumanOnly}[len(synthetic) > 0])
+	if s.opt.Mode != SynthOnly {
+		s.documents(human, Human)
+	}
+	if s.opt.Mode != HumanOnly {
+		s.documents(synthetic, Synthetic)
+	}
+	if opt.Noisy > 0 {
+		s.names()
+	}
+	if opt.Synonym > 0 {
+		s.synonyms()
+	}
+	return s, s.mix()
+}
+
+// mix sets the share of each origin.
+func (s *Set) mix() error {
+	h, y := float64(len(s.items[Human])), float64(len(s.items[Synthetic]))
+	s.shares = map[string]float64{}
+	switch s.opt.Mode {
+	case HumanOnly:
+		s.shares[Human] = 1
+	case SynthOnly:
+		s.shares[Synthetic] = 1
+	case Full:
+		s.shares[Human], s.shares[Synthetic] = h/max(h+y, 1), y/max(h+y, 1)
+	case FullUpsampled:
+		s.shares[Human], s.shares[Synthetic] = 1, 1
+	default:
+		return fmt.Errorf("unknown mixing mode %q: have %s, %s, %s, %s", s.opt.Mode, HumanOnly, SynthOnly, Full, FullUpsampled)
+	}
+	s.shares[NoisyName], s.shares[Synonym] = s.opt.Noisy, s.opt.Synonym
+	total := 0.0
+	for o := range s.shares {
+		if len(s.items[o]) == 0 {
+			delete(s.shares, o)
+		}
+		total += s.shares[o]
+	}
+	if total == 0 {
+		return fmt.Errorf("no training example for mode %q: check that the training documents' codes are in the knowledge base", s.opt.Mode)
+	}
+	return nil
+}
+
+// Counts returns the number of items by origin.
+func (s *Set) Counts() map[string]int {
+	out := map[string]int{}
+	for o, list := range s.items {
+		out[o] = len(list)
+	}
+	return out
+}
+
+// documents adds every mention that has a target.
+func (s *Set) documents(docs []corpus.Document, origin string) {
+	for i := range docs {
+		d := &docs[i]
+		var long map[string]string
+		if s.opt.Expand {
+			long = Expansions(d.Text)
+		}
+		var sentences []text.Span
+		if s.opt.Markup.Context != "" && s.opt.Markup.Context != markup.ContextNone {
+			sentences = text.Sentences(d.Text, d.Language, spans(d))
+		}
+		for j := range d.Mentions {
+			m := &d.Mentions[j]
+			it, why := s.item(d, m, long)
+			if why != "" {
+				s.Skipped[why]++
+				continue
+			}
+			it.Origin, it.sentence = origin, sentences
+			s.items[origin] = append(s.items[origin], it)
+		}
+	}
+}
+
+func spans(d *corpus.Document) []text.Span {
+	out := make([]text.Span, len(d.Mentions))
+	for i, m := range d.Mentions {
+		out[i] = m.Span()
+	}
+	return out
+}
+
+// Expansions returns the long forms that a text gives for its short forms.
+func Expansions(s string) map[string]string {
+	out := map[string]string{}
+	for _, a := range text.Abbreviations(s) {
+		if _, ok := out[a.Short]; !ok {
+			out[a.Short] = a.Long
+		}
+	}
+	return out
+}
+
+// Expand replaces a mention, or its words, by the long form the document gives.
+func Expand(mention string, long map[string]string) string {
+	if l, ok := long[mention]; ok {
+		return l
+	}
+	if len(long) == 0 {
+		return mention
+	}
+	words, changed := splitWords(mention), false
+	for i, w := range words {
+		if l, ok := long[w]; ok && len(words) > 1 {
+			words[i], changed = l, true
+		}
+	}
+	if !changed {
+		return mention
+	}
+	return joinWords(words)
+}
+
+// item chooses the target of one mention, or says why there is none.
+func (s *Set) item(d *corpus.Document, m *corpus.Mention, long map[string]string) (Item, string) {
+	if m.NIL() {
+		return Item{}, "nil"
+	}
+	it := Item{Doc: d, Mention: m, Surface: m.Text, Language: d.Language}
+	if l := Expand(m.Text, long); l != m.Text {
+		it.Surface, it.Short = l, m.Text
+	}
+	for _, id := range m.Gold[0] {
+		i, ok := s.kb.Index(id)
+		if !ok {
+			return Item{}, "code not in knowledge base"
+		}
+		g := GroupOf(s.kb, m.Type, s.opt.GroupMap)
+		if g == "" || !slices.Contains(s.kb.Concept(i).Groups(), g) {
+			g = s.kb.Concept(i).Groups()[0]
+		}
+		it.Group = cmp.Or(it.Group, g)
+		it.Names = append(it.Names, s.target(i, it.Surface, d.Language, g))
+	}
+	return it, ""
+}
+
+// GroupOf maps an annotated type to a semantic group of the knowledge base: by the table, by equal name, or, when there is
+// only one group, that one. It returns "" when none fits.
+func GroupOf(kb *terminology.KB, typ string, table map[string]string) string {
+	if g, ok := table[typ]; ok {
+		return g
+	}
+	groups := kb.Groups()
+	if slices.Contains(groups, typ) {
+		return typ
+	}
+	if len(groups) == 1 {
+		return groups[0]
+	}
+	return ""
+}
+
+// target returns the name of concept i nearest to the mention, among those of the document's language if it has any, in
+// the form that is this concept's own. The preferred name comes first, so it wins ties.
+func (s *Set) target(i int, surface, language, group string) string {
+	names := namesIn(s.kb.Concept(i), language)
+	return s.kb.TargetForm(i, names[s.vec.Nearest(surface, names)], group)
+}
+
+// namesIn returns the names of a concept in a language, preferred first; all names when it has none.
+func namesIn(c *terminology.Concept, language string) []string {
+	var out []terminology.Name
+	for _, n := range c.Names {
+		if language == "" || n.Language == "" || n.Language == language {
+			out = append(out, n)
+		}
+	}
+	if len(out) == 0 {
+		out = slices.Clone(c.Names)
+	}
+	sort.SliceStable(out, func(a, b int) bool { return out[a].Preferred && !out[b].Preferred })
+	names := make([]string, len(out))
+	for i, n := range out {
+		names[i] = n.Text
+	}
+	return names
+}
+
+// names adds every name of every group as its own target.
+func (s *Set) names() {
+	for _, g := range s.kb.Groups() {
+		for _, f := range s.kb.Forms(g) {
+			if f.Qualified || len(f.Concepts) > 1 {
+				continue // an ambiguous name does not say which concept it means
+			}
+			s.items[NoisyName] = append(s.items[NoisyName], Item{Origin: NoisyName, Surface: f.Text, Group: g, Names: []string{f.Text},
+				Language: s.languageOf(f)})
+		}
+	}
+}
+
+func (s *Set) languageOf(f terminology.Form) string {
+	c := s.kb.Concept(f.Concepts[0])
+	for _, n := range c.Names {
+		if n.Text == f.Text {
+			return n.Language
+		}
+	}
+	return c.Names[0].Language
+}
+
+// synonyms adds, for every name of a concept with several, its nearest other name as target.
+func (s *Set) synonyms() {
+	for i := range s.kb.Len() {
+		c := s.kb.Concept(i)
+		if len(c.Names) < 2 {
+			continue
+		}
+		for k, n := range c.Names {
+			var others []string
+			for j, o := range c.Names {
+				if j != k && terminology.Normalize(o.Text) != terminology.Normalize(n.Text) && o.Language == n.Language {
+					others = append(others, o.Text)
+				}
+			}
+			if len(others) == 0 {
+				continue
+			}
+			g := c.Groups()[0]
+			name := s.kb.TargetForm(i, others[s.vec.Nearest(n.Text, others)], g)
+			s.items[Synonym] = append(s.items[Synonym], Item{Origin: Synonym, Surface: n.Text, Group: g, Language: n.Language, Names: []string{name}})
+		}
+	}
+}
+
+// A Stream draws examples without end. The i-th example depends on the seed and i only.
+type Stream struct {
+	s       *Set
+	origins []string
+	credit  []float64
+	next    map[string]int // examples drawn by origin
+	order   map[string][]int
+	drawn   int
+}
+
+// Stream starts at the first example.
+func (s *Set) Stream() *Stream {
+	st := &Stream{s: s, next: map[string]int{}, order: map[string][]int{}}
+	for o := range s.shares {
+		st.origins = append(st.origins, o)
+	}
+	slices.Sort(st.origins)
+	st.credit = make([]float64, len(st.origins))
+	return st
+}
+
+// Skip passes over n examples, as resuming does.
+func (st *Stream) Skip(n int) {
+	for range n {
+		st.draw()
+	}
+}
+
+// draw picks the origin that is furthest behind its share, then its next item in this pass's random order.
+func (st *Stream) draw() (string, int, int) {
+	best := 0
+	for i, o := range st.origins {
+		st.credit[i] += st.s.shares[o]
+		if st.credit[i] > st.credit[best] {
+			best = i
+		}
+	}
+	total := 0.0
+	for _, o := range st.origins {
+		total += st.s.shares[o]
+	}
+	st.credit[best] -= total
+	o := st.origins[best]
+	n := len(st.s.items[o])
+	k := st.next[o]
+	st.next[o]++
+	st.drawn++
+	if k%n == 0 {
+		seed := st.s.opt.Seed*1000003 + uint64(k/n)
+		st.order[o] = rand.New(rand.NewPCG(seed, uint64(len(o)))).Perm(n)
+	}
+	return o, st.order[o][k%n], k / n
+}
+
+// Next returns the next example: prompt and target.
+func (st *Stream) Next() (prompt, target []markup.Segment, origin string) {
+	i := st.drawn
+	o, k, pass := st.draw()
+	it := &st.s.items[o][k]
+	rng := rand.New(rand.NewPCG(st.s.opt.Seed, uint64(i)))
+	surface := st.s.surface(it, pass, rng)
+	if it.Doc == nil {
+		return markup.Bare(surface, it.Group, it.Language), markup.Target(it.Names), o
+	}
+	return markup.Prompt(it.Doc, it.Mention, it.Group, surface, it.sentence, st.s.opt.Markup), markup.Target(it.Names), o
+}
+
+// surface perturbs the mention as its origin asks.
+func (s *Set) surface(it *Item, pass int, rng *rand.Rand) string {
+	out := it.Surface
+	if s.opt.Both && it.Short != "" && pass%2 == 1 {
+		out = it.Short
+	}
+	chance := s.opt.Noise
+	switch it.Origin {
+	case NoisyName:
+		chance = 0.75
+	case Synonym:
+		chance = 0.4
+	}
+	if rng.Float64() < chance {
+		out = Perturb(out, rng)
+	}
+	return out
+}

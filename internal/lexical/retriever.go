@@ -1,0 +1,248 @@
+package lexical
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"syncabel/internal/terminology"
+)
+
+// Sources of a candidate, as predictions name them.
+const (
+	SourceDictionary = "dictionary" // equal to a name of the concept
+	SourceMemory     = "memory"     // equal to a training annotation
+	SourceTFIDF      = "tfidf"      // similar to a name
+	SourceTraining   = "training"   // similar to a training annotation
+)
+
+// An Observation is one training annotation: a surface form that meant a concept.
+type Observation struct {
+	Surface string
+	Concept int // index into the knowledge base
+	Group   string
+}
+
+// A Candidate is a concept with its lexical score.
+type Candidate struct {
+	Concept int
+	Score   float32 // largest cosine to a name or training string, in [0,1], plus at most 1e-3 that decides ties
+	Name    string  // the knowledge-base name nearest to the query
+	Source  string
+}
+
+// A Retriever finds concepts whose names, or training strings, resemble a mention. It is immutable after construction and
+// safe for concurrent use with one Scratch each.
+type Retriever struct {
+	vec    *Vectorizer
+	groups map[string]*index
+}
+
+// index is one semantic group's inverted index.
+type index struct {
+	entries  []entry
+	postings [][]posting // by 3-gram
+	vectors  []Vector
+}
+
+type entry struct {
+	text    string
+	key     string // normalised
+	concept int32
+	bonus   float32 // tie rule: training strings before names, frequent meanings before rare
+	train   bool
+}
+
+type posting struct {
+	entry int32
+	w     float32
+}
+
+// Options of NewRetriever.
+type Options struct {
+	Names    bool // use names of the knowledge base
+	Training []Observation
+}
+
+// Ties: a training string wins over a name of equal cosine, and among equal training strings the more frequent meaning.
+const (
+	trainBonus = 5e-4
+	countBonus = 4e-4
+)
+
+// NewRetriever indexes the names of a knowledge base and the training strings. The vectorizer is fitted on the names.
+func NewRetriever(kb *terminology.KB, opt Options) *Retriever {
+	var names []string
+	for i := range kb.Len() {
+		for _, n := range kb.Concept(i).Names {
+			names = append(names, n.Text)
+		}
+	}
+	r := &Retriever{vec: Fit(names), groups: map[string]*index{}}
+	for _, g := range kb.Groups() {
+		r.groups[g] = &index{}
+	}
+	if opt.Names {
+		for i := range kb.Len() {
+			c := kb.Concept(i)
+			for _, g := range c.Groups() {
+				for _, n := range c.Names {
+					r.groups[g].add(entry{text: n.Text, key: terminology.Normalize(n.Text), concept: int32(i)})
+				}
+			}
+		}
+	}
+	r.training(opt.Training)
+	for _, x := range r.groups {
+		x.build(r.vec)
+	}
+	return r
+}
+
+// training adds every distinct (string, concept) of a group once, with its share of the string's meanings as bonus.
+func (r *Retriever) training(obs []Observation) {
+	type meaning struct {
+		group, key string
+		concept    int
+	}
+	counts := map[meaning]int{}
+	totals := map[meaning]int{}
+	var order []meaning
+	surface := map[meaning]string{}
+	for _, o := range obs {
+		m := meaning{o.Group, terminology.Normalize(o.Surface), o.Concept}
+		if counts[m] == 0 {
+			order = append(order, m)
+			surface[m] = o.Surface
+		}
+		counts[m]++
+		totals[meaning{m.group, m.key, -1}]++
+	}
+	for _, m := range order {
+		x := r.groups[m.group]
+		if x == nil {
+			continue
+		}
+		share := float32(counts[m]) / float32(totals[meaning{m.group, m.key, -1}])
+		x.add(entry{text: surface[m], key: m.key, concept: int32(m.concept), bonus: trainBonus + countBonus*share, train: true})
+	}
+}
+
+func (x *index) add(e entry) { x.entries = append(x.entries, e) }
+
+func (x *index) build(v *Vectorizer) {
+	x.postings = make([][]posting, len(v.idf))
+	for i, e := range x.entries {
+		for _, w := range v.Vector(e.text) {
+			x.postings[w.ID] = append(x.postings[w.ID], posting{int32(i), w.W})
+		}
+	}
+}
+
+// Vectorizer returns the vectorizer fitted on the names.
+func (r *Retriever) Vectorizer() *Vectorizer { return r.vec }
+
+// A Scratch is the memory of one search.
+type Scratch struct {
+	scores  []float32
+	touched []int32
+	best    map[int32]hit
+}
+
+type hit struct {
+	score float32
+	entry int32
+	name  int32 // nearest name entry, -1 when only training strings matched
+	nameS float32
+}
+
+// Retrieve returns the k best concepts of a group for any of the queries (a mention and its long form, say): a concept's
+// score is its largest over queries. An unknown group gives nothing.
+func (r *Retriever) Retrieve(s *Scratch, group string, k int, queries ...string) []Candidate {
+	x := r.groups[group]
+	if x == nil {
+		return nil
+	}
+	if s.best == nil {
+		s.best = map[int32]hit{}
+	}
+	clear(s.best)
+	for _, q := range queries {
+		x.search(s, r.vec.Vector(q), terminology.Normalize(q))
+	}
+	out := make([]Candidate, 0, len(s.best))
+	for c, h := range s.best {
+		out = append(out, x.candidate(c, h, queries))
+	}
+	slices.SortFunc(out, func(a, b Candidate) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Concept, b.Concept))
+	})
+	return out[:min(k, len(out))]
+}
+
+func (x *index) candidate(c int32, h hit, queries []string) Candidate {
+	e := x.entries[h.entry]
+	out := Candidate{Concept: int(c), Score: h.score, Source: SourceTFIDF}
+	exact := slices.ContainsFunc(queries, func(q string) bool { return terminology.Normalize(q) == e.key })
+	switch {
+	case e.train && exact:
+		out.Source = SourceMemory
+	case e.train:
+		out.Source = SourceTraining
+	case exact:
+		out.Source = SourceDictionary
+	}
+	if h.name >= 0 {
+		out.Name = x.entries[h.name].text
+	}
+	return out
+}
+
+// search adds to s.best the entries that share a 3-gram with the query. Cosines far below the best cannot matter; those
+// under a tenth are passed over.
+func (x *index) search(s *Scratch, q Vector, key string) {
+	if len(s.scores) < len(x.entries) {
+		s.scores = make([]float32, len(x.entries))
+	}
+	s.touched = s.touched[:0]
+	for _, w := range q {
+		for _, p := range x.postings[w.ID] {
+			if s.scores[p.entry] == 0 {
+				s.touched = append(s.touched, p.entry)
+			}
+			s.scores[p.entry] += w.W * p.w
+		}
+	}
+	for _, i := range s.touched {
+		e, score := &x.entries[i], s.scores[i]
+		s.scores[i] = 0
+		if score < 0.1 {
+			continue
+		}
+		if e.key == key {
+			score = 1 // equal up to case and space: rounding must not decide
+		}
+		s.merge(e, i, score)
+	}
+}
+
+func (s *Scratch) merge(e *entry, i int32, score float32) {
+	h, ok := s.best[e.concept]
+	if !ok {
+		h = hit{score: -1, name: -1}
+	}
+	if !e.train && (score > h.nameS || score == h.nameS && (h.name < 0 || i < h.name)) {
+		h.name, h.nameS = i, score
+	}
+	if total := score + e.bonus; total > h.score || total == h.score && i < h.entry {
+		h.score, h.entry = total, i
+	}
+	s.best[e.concept] = h
+}
+
+// Exact returns the concepts of a group that have a name, or training string, equal to the query, best first: the
+// dictionary baseline.
+func (r *Retriever) Exact(s *Scratch, group, query string) []Candidate {
+	all := r.Retrieve(s, group, math.MaxInt, query)
+	return slices.DeleteFunc(all, func(c Candidate) bool { return c.Source != SourceDictionary && c.Source != SourceMemory })
+}

@@ -1,0 +1,194 @@
+// Package checkpoint reads and writes model folders in the form of Hugging Face: config.json, model.safetensors and
+// tokenizer.json. A folder written here loads in transformers with AutoModelForCausalLM; a folder of the family loads here.
+// It also keeps the state of a training run for exact resume, in the same safe format: nothing here executes what it reads.
+package checkpoint
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"unsafe"
+
+	"syncabel/internal/artifact"
+)
+
+// maxHeader bounds the JSON header of a safetensors file; the format itself allows 100 MB.
+const maxHeader = 100 << 20
+
+// A Tensor is one entry of a safetensors file.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+type entry struct {
+	DType   string   `json:"dtype"`
+	Shape   []int    `json:"shape"`
+	Offsets [2]int64 `json:"data_offsets"`
+}
+
+// WriteTensors writes float32 tensors as a safetensors file, atomically.
+func WriteTensors(path string, tensors []Tensor, metadata map[string]string) error {
+	head := map[string]any{}
+	if metadata != nil {
+		head["__metadata__"] = metadata
+	}
+	var at int64
+	for _, t := range tensors {
+		n := int64(4 * len(t.Data))
+		head[t.Name] = entry{"F32", t.Shape, [2]int64{at, at + n}}
+		at += n
+	}
+	b, err := json.Marshal(head)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	for len(b)%8 != 0 {
+		b = append(b, ' ')
+	}
+	return artifact.WriteWith(path, func(w io.Writer) error {
+		buf := bufio.NewWriterSize(w, 1<<20)
+		buf.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(b))))
+		buf.Write(b)
+		for _, t := range tensors {
+			if len(t.Data) > 0 {
+				buf.Write(unsafe.Slice((*byte)(unsafe.Pointer(&t.Data[0])), 4*len(t.Data)))
+			}
+		}
+		return buf.Flush()
+	})
+}
+
+// A File is a mapped safetensors file.
+type File struct {
+	path    string
+	data    []byte
+	entries map[string]entry
+	unmap   func() error
+}
+
+// OpenTensors maps a safetensors file and checks its header: every tensor inside the file, of the size its shape says, none
+// overlapping another.
+func OpenTensors(path string) (*File, error) {
+	data, unmap, err := artifact.Map(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening weights: %w", err)
+	}
+	f := &File{path: path, unmap: unmap}
+	if err := f.parse(data); err != nil {
+		unmap()
+		return nil, fmt.Errorf("opening weights %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// Close unmaps the file.
+func (f *File) Close() error { return f.unmap() }
+
+func (f *File) parse(data []byte) error {
+	if len(data) < 8 {
+		return fmt.Errorf("%d bytes are no safetensors file: %w", len(data), artifact.ErrDamaged)
+	}
+	n := binary.LittleEndian.Uint64(data)
+	if n > maxHeader || n > uint64(len(data)-8) {
+		return fmt.Errorf("header of %d bytes in a file of %d: %w", n, len(data), artifact.ErrDamaged)
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
+		return fmt.Errorf("header: %w (%v)", artifact.ErrDamaged, err)
+	}
+	f.data = data[8+n:]
+	f.entries = map[string]entry{}
+	var spans [][2]int64
+	for name, r := range raw {
+		if name == "__metadata__" {
+			continue
+		}
+		var e entry
+		if err := json.Unmarshal(r, &e); err != nil {
+			return fmt.Errorf("tensor %q: %w (%v)", name, artifact.ErrDamaged, err)
+		}
+		if err := e.check(int64(len(f.data))); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		f.entries[name] = e
+		spans = append(spans, e.Offsets)
+	}
+	slices.SortFunc(spans, func(a, b [2]int64) int { return int(min(max(a[0]-b[0], -1), 1)) })
+	for i := 1; i < len(spans); i++ {
+		if spans[i][0] < spans[i-1][1] {
+			return fmt.Errorf("tensors overlap at byte %d: %w", spans[i][0], artifact.ErrDamaged)
+		}
+	}
+	return nil
+}
+
+func (e entry) check(size int64) error {
+	width := map[string]int64{"F32": 4, "F16": 2, "BF16": 2}[e.DType]
+	if width == 0 {
+		return fmt.Errorf("dtype %q is not supported", e.DType)
+	}
+	want := width
+	for _, d := range e.Shape {
+		if d < 0 || d > 1<<31 || want > 1<<50 {
+			return fmt.Errorf("shape %v: %w", e.Shape, artifact.ErrDamaged)
+		}
+		want *= int64(d)
+	}
+	if e.Offsets[0] < 0 || e.Offsets[1] > size || e.Offsets[1]-e.Offsets[0] != want {
+		return fmt.Errorf("bytes %d-%d do not hold shape %v of %s: %w", e.Offsets[0], e.Offsets[1], e.Shape, e.DType, artifact.ErrDamaged)
+	}
+	return nil
+}
+
+// Names returns the tensors of the file, sorted.
+func (f *File) Names() []string {
+	var out []string
+	for n := range f.entries {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Read copies a tensor into dst as float32 and checks its shape.
+func (f *File) Read(name string, shape []int, dst []float32) error {
+	e, ok := f.entries[name]
+	if !ok {
+		return fmt.Errorf("weights %s: tensor %q is missing", f.path, name)
+	}
+	if !slices.Equal(e.Shape, shape) {
+		return fmt.Errorf("weights %s: tensor %q has shape %v, the configuration asks for %v", f.path, name, e.Shape, shape)
+	}
+	b := f.data[e.Offsets[0]:e.Offsets[1]]
+	for i := range dst {
+		switch e.DType {
+		case "F32":
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		case "BF16":
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
+		case "F16":
+			dst[i] = half(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	}
+	return nil
+}
+
+// half converts IEEE 754 binary16.
+func half(h uint16) float32 {
+	sign := uint32(h>>15) << 31
+	exp, frac := uint32(h>>10&31), uint32(h&1023)
+	switch exp {
+	case 0:
+		v := float32(frac) / (1 << 24)
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}

@@ -1,0 +1,122 @@
+package text
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Sentences splits s into sentences, trimmed of white space and in order. No span of keep is cut. A sentence ends at a line
+// break, or at . ! ? followed by white space and something that can start a sentence, unless the full stop belongs to an
+// abbreviation, an initial, a number or a list label of the language ("en", "fr", "es"; others use all three lists).
+func Sentences(s, language string, keep []Span) []Span {
+	var out []Span
+	start := 0
+	emit := func(end int) {
+		if a, b := trim(s, start, end); a < b {
+			out = append(out, Span{a, b})
+		}
+		start = end
+	}
+	for i := 0; i < len(s); i++ {
+		end := i + 1
+		switch s[i] {
+		case '\n':
+		case '.', '!', '?':
+			for end < len(s) && strings.ContainsRune(`.!?)"]'`, rune(s[end])) {
+				end++
+			}
+			if !startsSentence(s[end:]) || s[i] == '.' && notFinal(s[start:i], language) {
+				continue
+			}
+		default:
+			continue
+		}
+		if !inside(keep, end) {
+			emit(end)
+		}
+	}
+	emit(len(s))
+	return out
+}
+
+// SentenceOf returns the sentence that covers sp: from the sentence of its start to the sentence of its end.
+func SentenceOf(sentences []Span, sp Span) (Span, bool) {
+	found := false
+	var out Span
+	for _, s := range sentences {
+		if !s.Overlaps(sp) {
+			continue
+		}
+		if !found {
+			out, found = s, true
+		}
+		out.End = s.End
+	}
+	return out, found
+}
+
+func inside(keep []Span, at int) bool {
+	for _, k := range keep {
+		if k.Start < at && at < k.End {
+			return true
+		}
+	}
+	return false
+}
+
+func trim(s string, a, b int) (int, int) {
+	t := strings.TrimLeftFunc(s[a:b], unicode.IsSpace)
+	a = b - len(t)
+	return a, a + len(strings.TrimRightFunc(t, unicode.IsSpace))
+}
+
+// startsSentence reports whether rest, what follows a full stop, begins with white space and a capital, digit, opening
+// mark or nothing.
+func startsSentence(rest string) bool {
+	if rest == "" {
+		return true
+	}
+	r, _ := utf8.DecodeRuneInString(rest)
+	if !unicode.IsSpace(r) {
+		return false
+	}
+	rest = strings.TrimLeftFunc(rest, unicode.IsSpace)
+	if rest == "" {
+		return true
+	}
+	r, _ = utf8.DecodeRuneInString(rest)
+	return unicode.IsUpper(r) || unicode.IsDigit(r) || strings.ContainsRune(`¿¡"'([«“-`, r)
+}
+
+// notFinal reports whether a full stop after before cannot end a sentence.
+func notFinal(before, language string) bool {
+	i := strings.LastIndexFunc(before, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || r == '[' })
+	word := strings.ToLower(before[i+1:])
+	if utf8.RuneCountInString(word) == 1 && unicode.IsLetter([]rune(word)[0]) {
+		return i >= 0 // an initial, unless it is all there is
+	}
+	for _, list := range abbreviationLists(language) {
+		if strings.Contains(list, " "+word+" ") && word != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func abbreviationLists(language string) []string {
+	const (
+		en = " dr mr mrs ms prof st vs etc e.g i.e cf al fig figs no nos vol pp approx dept inc ltd jr sr ca resp spp sp var ref refs eq "
+		fr = " dr m mm mme mlle pr st ste cf etc env ex fig n° p pp vol av apr j.-c al c.-à-d "
+		es = " dr dra sr sra srta d dña prof etc p.ej ej aprox fig núm pág págs vol cf al ud uds máx mín "
+	)
+	switch language {
+	case "en":
+		return []string{en}
+	case "fr":
+		return []string{fr}
+	case "es":
+		return []string{es}
+	}
+	return []string{en, fr, es}
+}

@@ -1,0 +1,91 @@
+package text
+
+import (
+	"reflect"
+	"testing"
+)
+
+func TestOffsets(t *testing.T) {
+	for _, s := range []string{"", "plain", "café – naïve \U0001F600 " + string(make([]rune, 0)), "日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語"} {
+		o := NewOffsets(s)
+		r := 0
+		for b := range s {
+			if got, ok := o.Byte(r); !ok || got != b {
+				t.Errorf("%q: code point %d at byte %d, want %d", s, r, got, b)
+			}
+			if got := o.Rune(b); got != r {
+				t.Errorf("%q: byte %d is code point %d, want %d", s, b, got, r)
+			}
+			r++
+		}
+		if got, ok := o.Byte(r); !ok || got != len(s) {
+			t.Errorf("%q: end at %d", s, got)
+		}
+		if _, ok := o.Byte(r + 1); ok {
+			t.Errorf("%q: an offset past the end was accepted", s)
+		}
+	}
+}
+
+func TestSentences(t *testing.T) {
+	for _, c := range []struct {
+		lang, in string
+		keep     []Span
+		want     []string
+	}{
+		{"en", "He had a fever. Dr. Smith saw him at 3.5 h. It passed.", nil, []string{"He had a fever.", "Dr. Smith saw him at 3.5 h. It passed."}},
+		{"en", "E. coli grew. No fever", nil, []string{"E. coli grew.", "No fever"}},
+		{"fr", "Le patient va bien. Mme. Durand aussi.\nFin", nil, []string{"Le patient va bien.", "Mme. Durand aussi.", "Fin"}},
+		{"es", "Dolor aprox. Tres días. ¿Fiebre? No.", nil, []string{"Dolor aprox. Tres días.", "¿Fiebre?", "No."}},
+		{"en", "Type A. B disease here.", []Span{{5, 17}}, []string{"Type A. B disease here."}},
+	} {
+		var got []string
+		for _, s := range Sentences(c.in, c.lang, c.keep) {
+			got = append(got, c.in[s.Start:s.End])
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%q: got %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+func TestAbbreviations(t *testing.T) {
+	for _, c := range []struct{ in, short, long string }{
+		{"Patients with Wilson disease (WD) improved.", "WD", "Wilson disease"},
+		{"the gene for ataxia telangiectasia (AT) maps", "AT", "ataxia telangiectasia"},
+		{"due to familial adenomatous polyposis coli (APC) gene", "APC", "adenomatous polyposis coli"},
+		{"breast and ovarian cancers (BOCs)", "BOCs", "breast and ovarian cancers"},
+		{"COPD (chronic obstructive pulmonary disease) is", "COPD", "chronic obstructive pulmonary disease"},
+		{"X-linked adrenoleukodystrophy (ALD)", "ALD", "adrenoleukodystrophy"},
+		{"la enfermedad pulmonar obstructiva crónica (EPOC)", "EPOC", "enfermedad pulmonar obstructiva crónica"},
+		{"seen in males (see below)", "", ""},
+		{"in 12 patients (12%)", "", ""},
+	} {
+		got := Abbreviations(c.in)
+		if c.short == "" {
+			if len(got) != 0 {
+				t.Errorf("%q: found %+v", c.in, got)
+			}
+			continue
+		}
+		if len(got) != 1 || got[0].Short != c.short || got[0].Long != c.long {
+			t.Errorf("%q: got %+v, want %q = %q", c.in, got, c.short, c.long)
+		} else if at := got[0].At; c.in[at.Start:at.End] != c.short {
+			t.Errorf("%q: short form at %v", c.in, at)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("A (B) c. D")
+	f.Fuzz(func(t *testing.T, s string) {
+		Abbreviations(s)
+		last := 0
+		for _, sp := range Sentences(s, "en", nil) {
+			if sp.Start < last || sp.End <= sp.Start {
+				t.Fatalf("%q: sentence %v", s, sp)
+			}
+			last = sp.End
+		}
+	})
+}

@@ -29,6 +29,10 @@ type Candidate struct {
 	Score   float32 // largest cosine to a name or training string, in [0,1], plus at most 1e-3 that decides ties
 	Name    string  // the knowledge-base name nearest to the query
 	Source  string
+
+	NameScore  float32 // largest cosine to a name; 0 when none shares a 3-gram
+	TrainScore float32 // largest cosine to a training string
+	TrainShare float32 // of the nearest training string's annotations, the part that meant this concept
 }
 
 // A Retriever finds concepts whose names, or training strings, resemble a mention. It is immutable after construction and
@@ -50,6 +54,7 @@ type entry struct {
 	key     string // normalised
 	concept int32
 	bonus   float32 // tie rule: training strings before names, frequent meanings before rare
+	share   float32 // of a training string: the part of its annotations that meant this concept
 	train   bool
 }
 
@@ -124,7 +129,7 @@ func (r *Retriever) training(obs []Observation) {
 			continue
 		}
 		share := float32(counts[m]) / float32(totals[meaning{m.group, m.key, -1}])
-		x.add(entry{text: surface[m], key: m.key, concept: int32(m.concept), bonus: trainBonus + countBonus*share, train: true})
+		x.add(entry{text: surface[m], key: m.key, concept: int32(m.concept), bonus: trainBonus + countBonus*share, share: share, train: true})
 	}
 }
 
@@ -154,7 +159,10 @@ type hit struct {
 	entry int32
 	name  int32 // nearest name entry, -1 when only training strings matched
 	nameS float32
+	train entryScore
 }
+
+type entryScore struct{ cosine, share float32 }
 
 // Retrieve returns the k best concepts of a group for any of the queries (a mention and its long form, say): a concept's
 // score is its largest over queries. An unknown group gives nothing.
@@ -182,7 +190,8 @@ func (r *Retriever) Retrieve(s *Scratch, group string, k int, queries ...string)
 
 func (x *index) candidate(c int32, h hit, queries []string) Candidate {
 	e := x.entries[h.entry]
-	out := Candidate{Concept: int(c), Score: h.score, Source: SourceTFIDF}
+	out := Candidate{Concept: int(c), Score: h.score, Source: SourceTFIDF, NameScore: h.nameS,
+		TrainScore: h.train.cosine, TrainShare: h.train.share}
 	exact := slices.ContainsFunc(queries, func(q string) bool { return terminology.Normalize(q) == e.key })
 	switch {
 	case e.train && exact:
@@ -233,6 +242,9 @@ func (s *Scratch) merge(e *entry, i int32, score float32) {
 	}
 	if !e.train && (score > h.nameS || score == h.nameS && (h.name < 0 || i < h.name)) {
 		h.name, h.nameS = i, score
+	}
+	if e.train && (score > h.train.cosine || score == h.train.cosine && e.share > h.train.share) {
+		h.train = entryScore{score, e.share}
 	}
 	if total := score + e.bonus; total > h.score || total == h.score && i < h.entry {
 		h.score, h.entry = total, i

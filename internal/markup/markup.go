@@ -52,7 +52,7 @@ func Verb(language string) string {
 // Marks returns every mark that prompts of these groups and languages contain, so that a tokenizer trained from scratch can
 // hold each as one token.
 func Marks(groups, languages []string) []string {
-	out := []string{Sep, "["}
+	out := []string{Sep}
 	for _, l := range []string{"en", "fr", "es"} {
 		out = append(out, "] "+Verb(l))
 	}

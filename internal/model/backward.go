@@ -1,153 +1,117 @@
 package model
 
-import "syncabel/internal/kernel"
+import (
+	"math"
 
-// backward runs the layers backwards from act.dx, the gradient of the last layer's output, and adds to grad.
-func (s *pass) backward() {
-	for l := len(s.m.layers) - 1; l >= 0; l-- {
-		s.l = l
-		s.backwardMLP()
-		s.backwardAttention()
-	}
-	s.dropout(s.act.dx, siteEmbedding)
-	c := s.m.Config.HiddenSize
-	s.p.For((c+31)/32, s.loop.scatter)
+	"syncabel/internal/kernel"
+)
+
+// grads is the memory of the backward pass.
+type grads struct {
+	g    *Model    // gradients, shaped like the model
+	dx   []float32 // (T,C) gradient of the residual stream
+	dn   []float32 // (T,C)
+	dqkv []float32 // (T,(H+2KV)*D)
+	dy   []float32 // (T,H*D)
+	dh   []float32 // (T,F)
+	norm []float32 // (blocks,C) partial gradients of a norm weight
+	cap  int
 }
 
-// scatterColumns adds the rows of dx to the gradients of their tokens' embeddings, 32 columns of them, in row order.
-func (s *pass) scatterColumns(i int) {
-	c := s.m.Config.HiddenSize
-	lo, hi := i*32, min(i*32+32, c)
-	for r, t := range s.tokens {
-		dst := s.grad[int(t)*c+lo : int(t)*c+hi]
-		for j, v := range s.act.dx[r*c+lo : r*c+hi] {
-			dst[j] += v
+func (g *grads) grow(t int) {
+	if t <= g.cap {
+		return
+	}
+	c := g.g.Config
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	f := func(k int) []float32 { return make([]float32, t*k) }
+	g.dx, g.dn, g.dqkv, g.dy, g.dh = f(c.Width), f(c.Width), f(qd+2*kd), f(qd), f(c.Hidden)
+	g.norm = make([]float32, (t+rowBlock-1)/rowBlock*c.Width)
+	g.cap = t
+}
+
+// backward takes the gradient of the last residual stream in g.dx and adds every weight's gradient to g.g.
+func (n *network) backward(g *grads, b *Batch) {
+	c := n.m.Config
+	for l := len(n.layers) - 1; l >= 0; l-- {
+		n.blockBackward(&n.m.layers[l], &g.g.layers[l], &n.layers[l], g, len(b.Tokens))
+	}
+	for i, tok := range b.Tokens {
+		kernel.Axpy(1, g.dx[i*c.Width:(i+1)*c.Width], g.g.embed[int(tok)*c.Width:(int(tok)+1)*c.Width])
+	}
+}
+
+func (n *network) blockBackward(w, dw *layer, a *acts, g *grads, t int) {
+	c := n.m.Config
+	qd := c.Heads * c.HeadWidth
+	qkvd := qd + 2*c.KVHeads*c.HeadWidth
+	// mlp: dx is the gradient of next, and also goes past the block
+	kernel.Gemm(n.pool, kernel.TN, true, c.Width, c.Hidden, t, g.dx, c.Width, a.h, c.Hidden, dw.down, c.Hidden)
+	kernel.Gemm(n.pool, kernel.NN, false, t, c.Hidden, c.Width, g.dx, c.Width, w.down, c.Hidden, g.dh, c.Hidden)
+	n.rows(t, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			kernel.SwiGLUBackward(a.gu[i*2*c.Hidden:(i+1)*2*c.Hidden], g.dh[i*c.Hidden:(i+1)*c.Hidden])
 		}
+	})
+	kernel.Gemm(n.pool, kernel.TN, true, 2*c.Hidden, c.Width, t, a.gu, 2*c.Hidden, a.n2, c.Width, dw.gateUp, c.Width)
+	kernel.Gemm(n.pool, kernel.NN, false, t, c.Width, 2*c.Hidden, a.gu, 2*c.Hidden, w.gateUp, c.Width, g.dn, c.Width)
+	n.normBackward(g, g.dn, a.xm, w.norm2, dw.norm2, a.inv2, t)
+	// attention
+	kernel.Gemm(n.pool, kernel.TN, true, c.Width, qd, t, g.dx, c.Width, a.y, qd, dw.out, qd)
+	kernel.Gemm(n.pool, kernel.NN, false, t, qd, c.Width, g.dx, c.Width, w.out, qd, g.dy, qd)
+	n.segments(func(lo, hi int) {
+		n.attendBackward(a, g, lo, hi)
+		n.rotate(g.dqkv, lo, hi, -1)
+	})
+	kernel.Gemm(n.pool, kernel.TN, true, qkvd, c.Width, t, g.dqkv, qkvd, a.n1, c.Width, dw.qkv, c.Width)
+	kernel.Gemm(n.pool, kernel.NN, false, t, c.Width, qkvd, g.dqkv, qkvd, w.qkv, c.Width, g.dn, c.Width)
+	n.normBackward(g, g.dn, a.x, w.norm1, dw.norm1, a.inv1, t)
+}
+
+// normBackward adds the gradient through a norm to g.dx and to the norm's weight.
+func (n *network) normBackward(g *grads, dy, x, w, dw, inv []float32, t int) {
+	c := n.m.Config.Width
+	n.rows(t, func(lo, hi int) {
+		part := g.norm[lo/rowBlock*c : (lo/rowBlock+1)*c]
+		clear(part)
+		kernel.RMSNormBackward(g.dx[lo*c:hi*c], part, dy[lo*c:hi*c], x[lo*c:hi*c], w, inv[lo:hi], c)
+	})
+	for i := 0; i*rowBlock < t; i++ {
+		kernel.Axpy(1, g.norm[i*c:(i+1)*c], dw)
 	}
 }
 
-// sublayerGradient returns the gradient of what a sublayer added: dx itself, or a masked copy when dropout is on.
-func (s *pass) sublayerGradient(site int) []float32 {
-	if !s.drop.on() {
-		return s.act.dx
-	}
-	n := s.n * s.m.Config.HiddenSize
-	copy(s.act.added[:n], s.act.dx[:n])
-	s.dropout(s.act.added, site)
-	return s.act.added
-}
-
-// backwardMLP takes dx from the layer's output to xm.
-func (s *pass) backwardMLP() {
-	cfg, y, w := s.m.Config, &s.act.layers[s.l], &s.m.layers[s.l]
-	c, f := cfg.HiddenSize, cfg.IntermediateSize
-	s.linearBack(s.act.dh, s.sublayerGradient(siteMLP), y.h, w.at.down, c, f)
-	s.p.For(blocks(s.n), s.loop.swigluBack) // gu becomes its gradient
-	s.linearBack(s.act.dn, y.gu, y.n2, w.at.gateUp, 2*f, c)
-	s.normBack(s.act.dx, s.act.dn, y.xm, w.norm2, y.inv2, w.at.norm2, c)
-}
-
-func (s *pass) swigluBackRows(i int) {
-	lo, hi := s.block(i)
-	y, f := &s.act.layers[s.l], s.m.Config.IntermediateSize
-	for r := lo; r < hi; r++ {
-		kernel.SwiGLUBackward(y.gu[r*2*f:(r+1)*2*f], s.act.dh[r*f:(r+1)*f])
-	}
-}
-
-// backwardAttention takes dx from xm to the layer's input.
-func (s *pass) backwardAttention() {
-	cfg, y, w := s.m.Config, &s.act.layers[s.l], &s.m.layers[s.l]
-	c, width, at := cfg.HiddenSize, w.at.qkvRows, w.at
-	g := s.sublayerGradient(siteAttention)
-	if at.oBias >= 0 {
-		s.biasGradient(s.gradient(at.oBias, c), g)
-	}
-	s.linearBack(s.act.dy, g, y.y, at.o, c, cfg.NumAttentionHeads*cfg.headDim())
-	s.attn.qkv, s.attn.y, s.attn.window = y.qkv, y.y, w.window
-	clear(s.act.dqkv[:s.n*width])
-	s.p.For(len(s.attn.starts)*s.attn.kv, s.loop.attendBack)
-	s.p.For(blocks(s.n), s.loop.rotateBack)
-	if cfg.qkNorm() {
-		s.qkNormBack()
-	}
-	if at.qkvBias >= 0 {
-		s.biasGradient(s.gradient(at.qkvBias, width), s.act.dqkv)
-	}
-	s.linearBack(s.act.dn, s.act.dqkv, y.n1, at.qkv, width, c)
-	s.normBack(s.act.dx, s.act.dn, y.x, w.norm1, y.inv1, at.norm1, c)
-}
-
-func (s *pass) rotateBackRows(i int) {
-	lo, hi := s.block(i)
-	cfg := s.m.Config
-	d := cfg.headDim()
-	width, turned := (cfg.NumAttentionHeads+2*cfg.kvHeads())*d, (cfg.NumAttentionHeads+cfg.kvHeads())*d
-	for r := lo; r < hi; r++ {
-		cos, sin := s.rope.at(int(s.act.pos[r]))
-		kernel.Rotate(s.act.dqkv[r*width:r*width+turned], cos, sin, d, -1)
-	}
-}
-
-// qkNormBack takes the gradient of q and k to before their norms. The weights' gradients are summed by row block.
-func (s *pass) qkNormBack() {
-	d := s.m.Config.headDim()
-	nb := blocks(s.n)
-	clear(s.act.partial[:nb*2*d])
-	s.p.For(nb, s.loop.qkNormBack)
-	at := s.m.layers[s.l].at
-	for b := range nb {
-		kernel.Axpy(1, s.act.partial[b*2*d:b*2*d+d], s.gradient(at.qNorm, d))
-		kernel.Axpy(1, s.act.partial[b*2*d+d:(b+1)*2*d], s.gradient(at.kNorm, d))
-	}
-}
-
-func (s *pass) qkNormBackRows(i int) {
-	lo, hi := s.block(i)
-	cfg, y, w := s.m.Config, &s.act.layers[s.l], &s.m.layers[s.l]
-	d, heads, kv := cfg.headDim(), cfg.NumAttentionHeads, cfg.kvHeads()
-	width, turned := (heads+2*kv)*d, (heads+kv)*d
-	dq, dk := s.act.partial[i*2*d:i*2*d+d], s.act.partial[i*2*d+d:(i+1)*2*d]
-	for r := lo; r < hi; r++ {
-		g, raw := s.act.dqkv[r*width:r*width+turned], y.raw[r*turned:(r+1)*turned]
-		inv := y.invQK[r*(heads+kv) : (r+1)*(heads+kv)]
-		out := y.qkv[r*width : r*width+turned] // q and k are no longer needed: room for the result
-		clear(out)
-		kernel.RMSNormBackward(out[:heads*d], dq, g[:heads*d], raw[:heads*d], w.qNorm, inv[:heads], d)
-		kernel.RMSNormBackward(out[heads*d:], dk, g[heads*d:], raw[heads*d:], w.kNorm, inv[heads:], d)
-		copy(g, out)
-	}
-}
-
-// normBack adds the gradient of RMSNorm to dx and to the gradient of its weight at an offset of the arena.
-func (s *pass) normBack(dx, dy, x, w, inv []float32, at, n int) {
-	s.normDX, s.normDY, s.normX, s.normW, s.normInv, s.normN = dx, dy, x, w, inv, n
-	s.normDW = s.gradient(at, n)
-	nb := blocks(s.n)
-	clear(s.act.partial[:nb*n])
-	s.p.For(nb, s.loop.normBack)
-	for b := range nb {
-		kernel.Axpy(1, s.act.partial[b*n:(b+1)*n], s.normDW)
-	}
-}
-
-func (s *pass) normBackRows(i int) {
-	lo, hi := s.block(i)
-	n := s.normN
-	kernel.RMSNormBackward(s.normDX[lo*n:hi*n], s.act.partial[i*n:(i+1)*n], s.normDY[lo*n:hi*n], s.normX[lo*n:hi*n],
-		s.normW, s.normInv[lo:hi], n)
-}
-
-// biasGradient adds the column sums of dy (T,len(db)) to db, rows in order.
-func (s *pass) biasGradient(db, dy []float32) {
-	s.normDW, s.normDY = db, dy
-	s.p.For((len(db)+63)/64, s.loop.biasBack)
-}
-
-func (s *pass) biasColumns(i int) {
-	width := len(s.normDW)
-	lo, hi := i*64, min(i*64+64, width)
-	for r := range s.n {
-		kernel.Axpy(1, s.normDY[r*width+lo:r*width+hi], s.normDW[lo:hi])
+// attendBackward computes dqkv of one example from dy. Probabilities are computed again: examples are short, and keeping
+// T*T floats a head would cost more memory than time.
+func (n *network) attendBackward(a *acts, g *grads, lo, hi int) {
+	c := n.m.Config
+	d, stride := c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
+	scale := float32(1 / math.Sqrt(float64(d)))
+	clear(g.dqkv[lo*stride : hi*stride])
+	buf := make([]float32, 2*(hi-lo))
+	for h := range c.Heads {
+		k, v := n.kvOffsets(h)
+		for i := lo; i < hi; i++ {
+			p, dp := buf[:i-lo+1], buf[hi-lo:hi-lo+i-lo+1]
+			q := a.qkv[i*stride+h*d : i*stride+(h+1)*d]
+			dy := g.dy[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
+			for j := range p {
+				p[j] = scale * kernel.Dot(q, a.qkv[(lo+j)*stride+k:])
+			}
+			kernel.Softmax(p)
+			var sum float32
+			for j := range p {
+				dp[j] = kernel.Dot(dy, a.qkv[(lo+j)*stride+v:])
+				sum += p[j] * dp[j]
+			}
+			dq := g.dqkv[i*stride+h*d : i*stride+(h+1)*d]
+			for j, w := range p {
+				row := (lo + j) * stride
+				s := w * (dp[j] - sum) * scale
+				kernel.Axpy(w, dy, g.dqkv[row+v:row+v+d])
+				kernel.Axpy(s, a.qkv[row+k:row+k+d], dq)
+				kernel.Axpy(s, q, g.dqkv[row+k:row+k+d])
+			}
+		}
 	}
 }

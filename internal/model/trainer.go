@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -8,311 +9,199 @@ import (
 	"syncabel/internal/kernel"
 )
 
-// A Batch is examples laid end to end. An example attends to itself only, and its positions count from 0.
-type Batch struct {
-	Tokens  []int32 // T
-	Targets []int32 // T: the token to predict after each position; -1 where nothing is trained
-	Starts  []int32 // B: index of the first token of each example, ascending, the first one 0
-}
-
-// Reset empties b and keeps its memory.
-func (b *Batch) Reset() {
-	b.Tokens, b.Targets, b.Starts = b.Tokens[:0], b.Targets[:0], b.Starts[:0]
-}
-
-// Append adds one example.
-func (b *Batch) Append(tokens, targets []int32) {
-	b.Starts = append(b.Starts, int32(len(b.Tokens)))
-	b.Tokens = append(b.Tokens, tokens...)
-	b.Targets = append(b.Targets, targets...)
-}
-
-// check verifies the batch against a vocabulary and returns the number of targets.
-func (b *Batch) check(vocab int) (int, error) {
-	if len(b.Tokens) == 0 || len(b.Targets) != len(b.Tokens) || len(b.Starts) == 0 || b.Starts[0] != 0 {
-		return 0, fmt.Errorf("batch of %d tokens, %d targets, %d examples is not well formed", len(b.Tokens), len(b.Targets), len(b.Starts))
-	}
-	for e, lo := range b.Starts {
-		if int(lo) >= len(b.Tokens) || (e > 0 && lo <= b.Starts[e-1]) {
-			return 0, fmt.Errorf("example %d of the batch starts at %d, not after the one before", e, lo)
-		}
-	}
-	targets := 0
-	for i, t := range b.Tokens {
-		if uint32(t) >= uint32(vocab) || b.Targets[i] >= int32(vocab) {
-			return 0, fmt.Errorf("token %d or target %d at position %d is outside the vocabulary of %d", t, b.Targets[i], i, vocab)
-		}
-		if b.Targets[i] >= 0 {
-			targets++
-		}
-	}
-	return targets, nil
-}
-
-// TrainerOptions are AdamW's settings. The zero value is the recipe of the small presets.
+// TrainerOptions of AdamW. The defaults are those of the small-model recipe.
 type TrainerOptions struct {
-	Beta1, Beta2 float64      // 0: 0.9 and 0.98 (short runs from scratch want a second moment that forgets)
-	Eps          float64      // 0: 1e-8
-	WeightDecay  float64      // decoupled, on matrices only; 0: 0.05, negative: none
-	Clip         float64      // largest gradient norm; 0: 1, negative: none
-	Dropout      float64      // on the embeddings and on what attention and the gated layer add; 0: none
-	Seed         uint64       // of dropout
-	MicroTokens  int          // tokens whose activations are held at once; 0: 4096. A longer example is held whole
-	Threads      int          // 0: all processors
-	Pool         *kernel.Pool // shared pool; nil: one of Threads threads of its own
+	Beta1   float32 // default 0.9
+	Beta2   float32 // default 0.98: small batches, short runs
+	Eps     float32 // default 1e-8
+	Decay   float32 // decoupled weight decay, not on norms; default 0
+	Clip    float32 // largest norm of the gradient; default 1
+	EmbedLR float32 // factor of the learning rate of embeddings; default 8, as they start eight times as wide
+	Threads int     // 0: all processors. It does not change the result.
 }
 
-func (o TrainerOptions) withDefaults() TrainerOptions {
-	set := func(v *float64, d float64) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	set(&o.Beta1, 0.9)
-	set(&o.Beta2, 0.98)
-	set(&o.Eps, 1e-8)
-	set(&o.WeightDecay, 0.05)
-	set(&o.Clip, 1)
-	o.WeightDecay = max(o.WeightDecay, 0)
-	if o.MicroTokens == 0 {
-		o.MicroTokens = 4096
-	}
-	return o
-}
-
-// StepStats says what a step did.
+// StepStats of one step.
 type StepStats struct {
-	Loss     float64 // mean over targets, before the update
-	GradNorm float64 // before clipping; 0 when nothing was trained
+	Loss     float64 // mean negative log-likelihood of a target, in nats
+	GradNorm float64 // before clipping
 	Tokens   int
 	Targets  int
 }
 
-// ErrNotFinite marks a loss or gradient that is infinite or not a number; the parameters were left as they were.
-var ErrNotFinite = errors.New("not finite")
+// ErrDiverged says that loss or gradient are no longer finite.
+var ErrDiverged = errors.New("training diverged: loss or gradient is not finite; lower the learning rate")
 
-// A Trainer updates a model by AdamW. It allocates when it is made and when a batch is larger than any before, and not
-// otherwise. It is not for use by several goroutines.
+// A Trainer owns the gradients, moments and activations of a model in training. It is not safe for concurrent use.
 type Trainer struct {
 	m       *Model
-	o       TrainerOptions
-	p       *kernel.Pool
-	ownPool bool
-	pass    *pass
-	grad    []float32
-	m1, m2  []float32 // AdamW's moments
+	opt     TrainerOptions
+	net     network
+	g       grads
+	mom1    []float32
+	mom2    []float32
 	steps   int
-	parts   []part
-	squares []float64 // by part
-	adam    kernel.AdamW
-	lr      float64
-	update  func(int)
-	square  func(int)
-	starts  []int32
+	pool    *kernel.Pool
+	rows    []int32   // rows with a target
+	hidden  []float32 // (chunk,C) normalised
+	dhidden []float32
+	invs    []float32
+	picked  []float32 // (chunk,C)
+	dpicked []float32
+	logits  []float32 // (chunk,V)
+	losses  []float32
 }
 
-// A part is a piece of the arena that one task of the update loop works on.
-type part struct {
-	lo, hi    int
-	lrFactor  float32
-	decayUnit float32 // decay is divided by it, so that lr*decay does not depend on lrFactor; 0: no decay
+// headChunk is the number of target rows whose logits exist at a time.
+const headChunk = 256
+
+// NewTrainer prepares a model for training.
+func NewTrainer(m *Model, opt TrainerOptions) *Trainer {
+	opt.Beta1, opt.Beta2 = cmp.Or(opt.Beta1, 0.9), cmp.Or(opt.Beta2, 0.98)
+	opt.Eps, opt.Clip, opt.EmbedLR = cmp.Or(opt.Eps, 1e-8), cmp.Or(opt.Clip, 1), cmp.Or(opt.EmbedLR, embedGain)
+	pool := kernel.NewPool(opt.Threads)
+	t := &Trainer{m: m, opt: opt, pool: pool, net: network{m: m, pool: pool}}
+	t.g.g = NewEmpty(m.Config)
+	t.mom1, t.mom2 = make([]float32, m.Params()), make([]float32, m.Params())
+	c := m.Config
+	t.hidden, t.dhidden = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
+	t.picked, t.dpicked = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
+	t.invs, t.losses = make([]float32, headChunk), make([]float32, headChunk)
+	t.logits = make([]float32, headChunk*c.Vocab)
+	return t
 }
 
-// partSize bounds a part: 64 KB of each of the four arrays.
-const partSize = 16384
+// Close stops the trainer's threads.
+func (t *Trainer) Close() { t.pool.Close() }
 
-// NewTrainer returns a trainer of m, which must be trainable.
-func NewTrainer(m *Model, o TrainerOptions) (*Trainer, error) {
-	if !m.Trainable() {
-		return nil, errors.New("the model's weights are mapped from a file: load it for training")
-	}
-	if o.Dropout < 0 || o.Dropout >= 1 {
-		return nil, fmt.Errorf("dropout %g must be at least 0 and below 1", o.Dropout)
-	}
-	t := &Trainer{m: m, o: o.withDefaults(), p: o.Pool}
-	if t.p == nil {
-		t.p, t.ownPool = kernel.NewPool(o.Threads), true
-	}
-	n := len(m.arena.data)
-	t.grad, t.m1, t.m2 = alignedFloats(n), alignedFloats(n), alignedFloats(n)
-	t.pass = newPass(m, t.p)
-	t.pass.grad = t.grad
-	t.parts = partition(m)
-	t.squares = make([]float64, len(t.parts))
-	t.update, t.square = t.updatePart, t.squarePart
-	return t, nil
-}
-
-// Close stops the threads of a trainer that made its own pool.
-func (t *Trainer) Close() {
-	if t.ownPool {
-		t.p.Close()
-	}
-}
-
-// partition cuts the arena into parts by parameter.
-func partition(m *Model) []part {
-	var parts []part
-	a := m.arena
-	for _, s := range a.specs {
-		f := lrFactor(m.Config.Init, s.name)
-		decay := f
-		if s.vector {
-			decay = 0
-		}
-		end := a.offset[s.name] + s.rows*s.cols
-		for lo := a.offset[s.name]; lo < end; lo += partSize {
-			parts = append(parts, part{lo, min(lo+partSize, end), f, decay})
-		}
-	}
-	return parts
-}
-
-func lrFactor(i Init, name string) float32 {
-	f := 1.0
-	switch {
-	case name == "model.embed_tokens.weight" && i.EmbeddingLR > 0:
-		f = i.EmbeddingLR
-	case name == "model.norm.weight" && i.LastNormLR > 0:
-		f = i.LastNormLR
-	}
-	return float32(f)
-}
-
-// Steps returns the number of updates made.
+// Steps returns the number of steps made.
 func (t *Trainer) Steps() int { return t.steps }
 
-// Step trains on one batch: forward, backward, clipping, AdamW with the given learning rate. A batch of more than
-// MicroTokens tokens is run in pieces whose gradients add up to the whole batch's.
-func (t *Trainer) Step(b *Batch, lr float64) (StepStats, error) {
-	st, err := t.Gradients(b)
-	if err != nil {
-		return st, err
-	}
-	return st, t.Update(&st, lr)
-}
+// Moments returns the optimizer's state, each shaped like the concatenation of Tensors, for checkpoints.
+func (t *Trainer) Moments() (first, second []float32) { return t.mom1, t.mom2 }
 
-// Gradients computes the gradient of the mean loss over the batch's targets, without clipping or update. Gradient reads
-// them.
-func (t *Trainer) Gradients(b *Batch) (StepStats, error) {
-	t.p.Begin()
-	defer t.p.End()
-	clear(t.grad)
-	st, err := t.run(b, true)
-	if err == nil && (math.IsNaN(st.Loss) || math.IsInf(st.Loss, 0)) {
-		err = fmt.Errorf("loss of step %d is %v: %w: lower the learning rate", t.steps+1, st.Loss, ErrNotFinite)
-	}
-	return st, err
-}
+// Resume sets the number of steps made after the moments were restored.
+func (t *Trainer) Resume(steps int) { t.steps = steps }
 
-// Loss returns the mean loss of a batch without training, dropout off.
-func (t *Trainer) Loss(b *Batch) (StepStats, error) {
-	t.p.Begin()
-	defer t.p.End()
-	return t.run(b, false)
-}
+// Gradients returns the gradients of the last Step or Gradient, in the order of Tensors.
+func (t *Trainer) Gradients() []Tensor { return t.g.g.tensor }
 
-// run goes through the micro-batches of b.
-func (t *Trainer) run(b *Batch, train bool) (StepStats, error) {
-	targets, err := b.check(t.m.Config.VocabSize)
-	st := StepStats{Tokens: len(b.Tokens), Targets: targets}
-	if err != nil {
-		return st, err
+// Gradient computes the loss of a batch and the gradient of its mean without changing the weights.
+func (t *Trainer) Gradient(b *Batch) (StepStats, error) {
+	if err := t.check(b); err != nil {
+		return StepStats{}, err
 	}
-	if targets == 0 {
-		return st, errors.New("the batch has no targets")
-	}
-	s := t.pass
-	s.scale = float32(1 / float64(targets))
-	s.drop.rate = 0
-	if train {
-		s.drop.rate = t.o.Dropout
-	}
-	for e, piece := 0, uint64(0); e < len(b.Starts); piece++ {
-		lo, hi, next := t.piece(b, e)
-		s.drop.key = mix(mix(t.o.Seed^uint64(t.steps)) + piece)
-		s.act.ensure(t.m.Config, hi-lo, t.o.Dropout > 0)
-		s.forward(b.Tokens[lo:hi], t.starts)
-		st.Loss += s.headLoss(b.Targets[lo:hi], train)
-		if train {
-			s.backward()
-		}
-		e = next
-	}
-	st.Loss /= float64(targets)
-	return st, nil
-}
-
-// piece returns the rows [lo,hi) of the examples from e on that fit a micro-batch, at least one, with their starts in
-// t.starts, and the example after them.
-func (t *Trainer) piece(b *Batch, e int) (lo, hi, next int) {
-	lo = int(b.Starts[e])
-	t.starts = t.starts[:0]
-	for next = e; next < len(b.Starts); next++ {
-		end := len(b.Tokens)
-		if next+1 < len(b.Starts) {
-			end = int(b.Starts[next+1])
-		}
-		if next > e && end-lo > t.o.MicroTokens {
-			break
-		}
-		t.starts = append(t.starts, b.Starts[next]-int32(lo))
-		hi = end
-	}
-	return lo, hi, next
-}
-
-// Update clips the gradients of the last Gradients and applies AdamW. It fills st.GradNorm.
-func (t *Trainer) Update(st *StepStats, lr float64) error {
-	t.p.Begin()
-	defer t.p.End()
-	t.p.For(len(t.parts), t.square)
+	t.pool.Begin()
+	defer t.pool.End()
+	clear(t.g.g.arena)
+	t.net.forward(b)
+	t.g.grow(len(b.Tokens))
+	clear(t.g.dx[:len(b.Tokens)*t.m.Config.Width])
+	s := StepStats{Tokens: len(b.Tokens), Targets: len(t.rows)}
 	var sum float64
-	for _, v := range t.squares {
-		sum += v
+	for lo := 0; lo < len(t.rows); lo += headChunk {
+		sum += t.head(b, t.rows[lo:min(lo+headChunk, len(t.rows))], 1/float32(len(t.rows)))
 	}
-	st.GradNorm = math.Sqrt(sum)
-	if math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return fmt.Errorf("gradient norm of step %d is %v: %w: lower the learning rate", t.steps+1, st.GradNorm, ErrNotFinite)
+	s.Loss = sum / float64(len(t.rows))
+	t.net.backward(&t.g, b)
+	s.GradNorm = t.gradNorm()
+	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) || math.IsNaN(s.GradNorm) || math.IsInf(s.GradNorm, 0) {
+		return s, ErrDiverged
 	}
+	return s, nil
+}
+
+// Step makes one step of AdamW with learning rate lr.
+func (t *Trainer) Step(b *Batch, lr float32) (StepStats, error) {
+	s, err := t.Gradient(b)
+	if err != nil {
+		return s, err
+	}
+	t.update(lr, s.GradNorm)
+	return s, nil
+}
+
+func (t *Trainer) check(b *Batch) error {
+	if len(b.Tokens) == 0 || len(b.Targets) != len(b.Tokens) || len(b.Starts) == 0 || b.Starts[0] != 0 {
+		return fmt.Errorf("batch of %d tokens, %d targets, %d examples is not well formed", len(b.Tokens), len(b.Targets), len(b.Starts))
+	}
+	t.rows = t.rows[:0]
+	for i, tok := range b.Tokens {
+		if tok < 0 || int(tok) >= t.m.Config.Vocab || int(b.Targets[i]) >= t.m.Config.Vocab {
+			return fmt.Errorf("token %d or target %d is outside the vocabulary of %d", tok, b.Targets[i], t.m.Config.Vocab)
+		}
+		if b.Targets[i] >= 0 {
+			t.rows = append(t.rows, int32(i))
+		}
+	}
+	if len(t.rows) == 0 {
+		return errors.New("batch has no target")
+	}
+	return nil
+}
+
+// head computes the loss of some target rows, the gradient of the head and of the rows' residual stream.
+func (t *Trainer) head(b *Batch, rows []int32, scale float32) float64 {
+	c, n := t.m.Config, len(rows)
+	for i, r := range rows {
+		copy(t.picked[i*c.Width:(i+1)*c.Width], t.net.x[int(r)*c.Width:])
+	}
+	x, h := t.picked[:n*c.Width], t.hidden[:n*c.Width]
+	kernel.RMSNorm(h, x, t.m.norm, t.invs[:n], c.Width, c.NormEps)
+	kernel.Gemm(t.pool, kernel.NT, false, n, c.Vocab, c.Width, h, c.Width, t.m.head, c.Width, t.logits, c.Vocab)
+	t.pool.For(n, func(i int) {
+		t.losses[i] = kernel.CrossEntropy(t.logits[i*c.Vocab:(i+1)*c.Vocab], int(b.Targets[rows[i]]), scale)
+	})
+	kernel.Gemm(t.pool, kernel.TN, true, c.Vocab, c.Width, n, t.logits, c.Vocab, h, c.Width, t.g.g.head, c.Width)
+	kernel.Gemm(t.pool, kernel.NN, false, n, c.Width, c.Vocab, t.logits, c.Vocab, t.m.head, c.Width, t.dhidden, c.Width)
+	d := t.dpicked[:n*c.Width]
+	clear(d)
+	kernel.RMSNormBackward(d, t.g.g.norm, t.dhidden[:n*c.Width], x, t.m.norm, t.invs, c.Width)
+	var sum float64
+	for i, r := range rows {
+		copy(t.g.dx[int(r)*c.Width:(int(r)+1)*c.Width], d[i*c.Width:])
+		sum += float64(t.losses[i])
+	}
+	return sum
+}
+
+// gradNorm is the Euclidean norm of all gradients, summed in blocks of fixed size.
+func (t *Trainer) gradNorm() float64 {
+	const block = 1 << 14
+	g := t.g.g.arena
+	var sum float64
+	for lo := 0; lo < len(g); lo += block {
+		part := g[lo:min(lo+block, len(g))]
+		sum += float64(kernel.Dot(part, part))
+	}
+	return math.Sqrt(sum)
+}
+
+func (t *Trainer) update(lr float32, norm float64) {
 	t.steps++
-	t.adam = kernel.AdamW{Beta1: float32(t.o.Beta1), Beta2: float32(t.o.Beta2), Eps: float32(t.o.Eps), Clip: 1,
-		Correct1: float32(1 - math.Pow(t.o.Beta1, float64(t.steps))), Correct2: float32(1 - math.Pow(t.o.Beta2, float64(t.steps)))}
-	if t.o.Clip > 0 && st.GradNorm > t.o.Clip {
-		t.adam.Clip = float32(t.o.Clip / (st.GradNorm + 1e-6))
+	a := kernel.AdamW{Beta1: t.opt.Beta1, Beta2: t.opt.Beta2, Eps: t.opt.Eps, Clip: 1,
+		Correct1: float32(1 - math.Pow(float64(t.opt.Beta1), float64(t.steps))),
+		Correct2: float32(1 - math.Pow(float64(t.opt.Beta2), float64(t.steps)))}
+	if norm > float64(t.opt.Clip) {
+		a.Clip = t.opt.Clip / float32(norm)
 	}
-	t.lr = lr
-	t.p.For(len(t.parts), t.update)
-	t.m.Changed()
-	return nil
-}
-
-// squarePart sums the squares of a part's gradients.
-func (t *Trainer) squarePart(i int) {
-	p := t.parts[i]
-	var sum float64
-	for lo := p.lo; lo < p.hi; lo += 1024 {
-		g := t.grad[lo:min(lo+1024, p.hi)]
-		sum += float64(kernel.Dot(g, g))
-	}
-	t.squares[i] = sum
-}
-
-func (t *Trainer) updatePart(i int) {
-	p, a := t.parts[i], t.adam
-	a.LR = float32(t.lr) * p.lrFactor
-	if p.decayUnit != 0 {
-		a.Decay = float32(t.o.WeightDecay) / p.decayUnit
-	}
-	a.Step(t.m.arena.data[p.lo:p.hi], t.grad[p.lo:p.hi], t.m1[p.lo:p.hi], t.m2[p.lo:p.hi])
-}
-
-// Gradient returns the gradient of a parameter by its Hugging Face name, or nil; a view, row-major.
-func (t *Trainer) Gradient(name string) []float32 {
-	for _, s := range t.m.arena.specs {
-		if s.name == name {
-			return t.m.arena.view(s, t.grad)
+	at := 0
+	for i, w := range t.m.tensor {
+		o := a
+		o.LR, o.Decay = lr, t.opt.Decay
+		if w.Norm {
+			o.Decay = 0
 		}
+		if w.Embed {
+			// The same relative change as the other weights, decay included.
+			o.LR, o.Decay = lr*t.opt.EmbedLR, t.opt.Decay/t.opt.EmbedLR
+		}
+		n, g := len(w.Data), t.g.g.tensor[i].Data
+		m1, m2 := t.mom1[at:at+n], t.mom2[at:at+n]
+		at += n
+		const block = 1 << 13
+		t.pool.For((n+block-1)/block, func(j int) {
+			lo, hi := j*block, min((j+1)*block, n)
+			o.Step(w.Data[lo:hi], g[lo:hi], m1[lo:hi], m2[lo:hi])
+		})
 	}
-	return nil
 }

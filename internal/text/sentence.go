@@ -34,6 +34,7 @@ func Sentences(s, language string, keep []Span) []Span {
 		}
 		if !inside(keep, end) {
 			emit(end)
+			i = end - 1
 		}
 	}
 	emit(len(s))

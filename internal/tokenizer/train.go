@@ -28,6 +28,9 @@ func Train(texts iter.Seq[string], opt TrainOptions) (*Tokenizer, error) {
 	}
 	t := &Tokenizer{lower: opt.Lowercase, digits: true, pattern: patternGPT2}
 	for i, s := range opt.Special {
+		if slices.Contains(byteAlphabet[:], s) || slices.Contains(opt.Special[:i], s) {
+			return nil, fmt.Errorf("training tokenizer: special token %q is a token already", s)
+		}
 		t.tokens = append(t.tokens, s)
 		t.added = append(t.added, Added{ID: int32(i), Content: s, Special: true})
 	}

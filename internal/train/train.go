@@ -9,9 +9,9 @@ import (
 	"math"
 	"time"
 
-	"syncabel/internal/llama"
-	"syncabel/internal/llama/checkpoint"
 	"syncabel/internal/markup"
+	"syncabel/internal/model"
+	"syncabel/internal/model/checkpoint"
 	"syncabel/internal/tokenizer"
 )
 
@@ -93,13 +93,13 @@ func AppendSegments(tok *tokenizer.Tokenizer, dst []int32, segments []markup.Seg
 type run struct {
 	opt    Options
 	tok    *tokenizer.Tokenizer
-	m      *llama.Model
-	tr     *llama.Trainer
+	m      *model.Model
+	tr     *model.Trainer
 	src    Source
 	drawn  int
 	res    Result
 	total  int
-	batch  llama.Batch
+	batch  model.Batch
 	held   [2][]int32 // example that did not fit the last batch
 	sum    float64
 	summed int
@@ -107,10 +107,10 @@ type run struct {
 
 // Run trains m until the token budget is spent. When ctx ends it saves its state and returns ctx's error; a later Run with
 // the same arguments goes on from there and ends with the same weights, bit for bit, on the same machine type.
-func Run(ctx context.Context, m *llama.Model, tok *tokenizer.Tokenizer, src Source, opt Options) (*Result, error) {
+func Run(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, src Source, opt Options) (*Result, error) {
 	opt = defaults(opt)
 	r := &run{opt: opt, tok: tok, m: m, src: src, total: max(opt.Tokens/opt.BatchTokens, 1)}
-	r.tr = llama.NewTrainer(m, llama.TrainerOptions{Decay: float32(opt.Decay), Threads: opt.Threads})
+	r.tr = model.NewTrainer(m, model.TrainerOptions{Decay: float32(opt.Decay), Threads: opt.Threads})
 	defer r.tr.Close()
 	r.res.Examples = map[string]int{}
 	if err := r.resume(); err != nil {

@@ -1,252 +1,194 @@
+// Package checkpoint reads and writes model folders in the form of Hugging Face: config.json, model.safetensors and
+// tokenizer.json. A folder written here loads in transformers with AutoModelForCausalLM; a folder of the family loads here.
+// It also keeps the state of a training run for exact resume, in the same safe format: nothing here executes what it reads.
 package checkpoint
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
-	"strings"
 	"unsafe"
 
-	"syncabel/internal/model"
+	"syncabel/internal/artifact"
 )
 
-// maxHeader bounds the JSON header of a safetensors file; the reference implementation has the same limit.
-const maxHeader = 100_000_000
+// maxHeader bounds the JSON header of a safetensors file; the format itself allows 100 MB.
+const maxHeader = 100 << 20
 
-// A tensorInfo is one entry of the header.
-type tensorInfo struct {
+// A Tensor is one entry of a safetensors file.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+type entry struct {
 	DType   string   `json:"dtype"`
-	Shape   []int64  `json:"shape"`
+	Shape   []int    `json:"shape"`
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// A safetensors is a parsed file: the header and the bytes it points into.
-type safetensors struct {
-	file     string
-	tensors  map[string]tensorInfo
-	metadata map[string]string
-	data     []byte
-	copied   int // tensors that were not aligned in the file and had to be copied
+// WriteTensors writes float32 tensors as a safetensors file, atomically.
+func WriteTensors(path string, tensors []Tensor, metadata map[string]string) error {
+	head := map[string]any{}
+	if metadata != nil {
+		head["__metadata__"] = metadata
+	}
+	var at int64
+	for _, t := range tensors {
+		n := int64(4 * len(t.Data))
+		head[t.Name] = entry{"F32", t.Shape, [2]int64{at, at + n}}
+		at += n
+	}
+	b, err := json.Marshal(head)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	for len(b)%8 != 0 {
+		b = append(b, ' ')
+	}
+	return artifact.WriteWith(path, func(w io.Writer) error {
+		buf := bufio.NewWriterSize(w, 1<<20)
+		buf.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(b))))
+		buf.Write(b)
+		for _, t := range tensors {
+			if len(t.Data) > 0 {
+				buf.Write(unsafe.Slice((*byte)(unsafe.Pointer(&t.Data[0])), 4*len(t.Data)))
+			}
+		}
+		return buf.Flush()
+	})
 }
 
-// dtypeSizes are the bytes of an element of every dtype that the format knows.
-var dtypeSizes = map[string]int64{"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
-	"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8, "C64": 8}
+// A File is a mapped safetensors file.
+type File struct {
+	path    string
+	data    []byte
+	entries map[string]entry
+	unmap   func() error
+}
 
-// parseSafetensors reads the header of a file held in memory (mapped or read) and checks it: sizes agree with shapes,
-// tensors neither overlap nor leave holes nor reach past the end. file names the file in errors.
-func parseSafetensors(file string, b []byte) (*safetensors, error) {
-	fail := func(format string, args ...any) (*safetensors, error) {
-		return nil, fmt.Errorf("reading %s: %s", file, fmt.Sprintf(format, args...))
+// OpenTensors maps a safetensors file and checks its header: every tensor inside the file, of the size its shape says, none
+// overlapping another.
+func OpenTensors(path string) (*File, error) {
+	data, unmap, err := artifact.Map(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening weights: %w", err)
 	}
-	if len(b) < 8 {
-		return fail("%d bytes are too few for a safetensors file", len(b))
+	f := &File{path: path, unmap: unmap}
+	if err := f.parse(data); err != nil {
+		unmap()
+		return nil, fmt.Errorf("opening weights %s: %w", path, err)
 	}
-	n := binary.LittleEndian.Uint64(b)
-	if n > maxHeader || n > uint64(len(b)-8) {
-		return fail("header of %d bytes in a file of %d: truncated or not a safetensors file", n, len(b))
+	return f, nil
+}
+
+// Close unmaps the file.
+func (f *File) Close() error { return f.unmap() }
+
+func (f *File) parse(data []byte) error {
+	if len(data) < 8 {
+		return fmt.Errorf("%d bytes are no safetensors file: %w", len(data), artifact.ErrDamaged)
+	}
+	n := binary.LittleEndian.Uint64(data)
+	if n > maxHeader || n > uint64(len(data)-8) {
+		return fmt.Errorf("header of %d bytes in a file of %d: %w", n, len(data), artifact.ErrDamaged)
 	}
 	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(b[8:8+n], &raw); err != nil {
-		return fail("header is not a JSON object: %v", err)
+	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
+		return fmt.Errorf("header: %w (%v)", artifact.ErrDamaged, err)
 	}
-	s := &safetensors{file: file, tensors: make(map[string]tensorInfo, len(raw)), data: b[8+n:]}
-	for name, msg := range raw {
+	f.data = data[8+n:]
+	f.entries = map[string]entry{}
+	var spans [][2]int64
+	for name, r := range raw {
 		if name == "__metadata__" {
-			if err := json.Unmarshal(msg, &s.metadata); err != nil {
-				return fail("metadata is not a map of strings: %v", err)
-			}
 			continue
 		}
-		var t tensorInfo
-		if err := json.Unmarshal(msg, &t); err != nil {
-			return fail("entry of tensor %q: %v", name, err)
+		var e entry
+		if err := json.Unmarshal(r, &e); err != nil {
+			return fmt.Errorf("tensor %q: %w (%v)", name, artifact.ErrDamaged, err)
 		}
-		if err := checkTensor(t, int64(len(s.data))); err != nil {
-			return fail("tensor %q: %v", name, err)
+		if err := e.check(int64(len(f.data))); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
 		}
-		s.tensors[name] = t
+		f.entries[name] = e
+		spans = append(spans, e.Offsets)
 	}
-	if err := s.checkLayout(); err != nil {
-		return fail("%v", err)
-	}
-	return s, nil
-}
-
-// checkTensor verifies one entry against the size of the data.
-func checkTensor(t tensorInfo, size int64) error {
-	elem, ok := dtypeSizes[t.DType]
-	if !ok {
-		return fmt.Errorf("unknown dtype %q", t.DType)
-	}
-	lo, hi := t.Offsets[0], t.Offsets[1]
-	if lo < 0 || hi < lo || hi > size {
-		return fmt.Errorf("bytes [%d,%d) are outside the %d bytes of data", lo, hi, size)
-	}
-	n := elem
-	for _, d := range t.Shape {
-		if d < 0 {
-			return fmt.Errorf("negative dimension in shape %v", t.Shape)
+	slices.SortFunc(spans, func(a, b [2]int64) int { return int(min(max(a[0]-b[0], -1), 1)) })
+	for i := 1; i < len(spans); i++ {
+		if spans[i][0] < spans[i-1][1] {
+			return fmt.Errorf("tensors overlap at byte %d: %w", spans[i][0], artifact.ErrDamaged)
 		}
-		if d != 0 && n > math.MaxInt64/d {
-			return fmt.Errorf("shape %v is too large", t.Shape)
-		}
-		n *= d
-	}
-	if n != hi-lo {
-		return fmt.Errorf("shape %v of %s needs %d bytes, the header gives it %d", t.Shape, t.DType, n, hi-lo)
 	}
 	return nil
 }
 
-// checkLayout verifies that the tensors lie side by side and fill the data.
-func (s *safetensors) checkLayout() error {
-	names := s.names()
-	slices.SortFunc(names, func(a, b string) int {
-		x, y := s.tensors[a].Offsets, s.tensors[b].Offsets
-		if x[0] != y[0] {
-			return int(max(-1, min(1, x[0]-y[0])))
-		}
-		return int(max(-1, min(1, x[1]-y[1])))
-	})
-	var at int64
-	last := ""
-	for _, name := range names {
-		o := s.tensors[name].Offsets
-		if o[0] < at {
-			return fmt.Errorf("tensors %q and %q overlap at byte %d", last, name, o[0])
-		}
-		if o[0] > at {
-			return fmt.Errorf("%d bytes before tensor %q belong to no tensor", o[0]-at, name)
-		}
-		at, last = o[1], name
+func (e entry) check(size int64) error {
+	width := map[string]int64{"F32": 4, "F16": 2, "BF16": 2}[e.DType]
+	if width == 0 {
+		return fmt.Errorf("dtype %q is not supported", e.DType)
 	}
-	if at != int64(len(s.data)) {
-		return fmt.Errorf("%d bytes after the last tensor belong to no tensor", int64(len(s.data))-at)
+	want := width
+	for _, d := range e.Shape {
+		if d < 0 || d > 1<<31 || want > 1<<50 {
+			return fmt.Errorf("shape %v: %w", e.Shape, artifact.ErrDamaged)
+		}
+		want *= int64(d)
+	}
+	if e.Offsets[0] < 0 || e.Offsets[1] > size || e.Offsets[1]-e.Offsets[0] != want {
+		return fmt.Errorf("bytes %d-%d do not hold shape %v of %s: %w", e.Offsets[0], e.Offsets[1], e.Shape, e.DType, artifact.ErrDamaged)
 	}
 	return nil
 }
 
-// names returns the tensors' names, sorted.
-func (s *safetensors) names() []string {
-	names := make([]string, 0, len(s.tensors))
-	for name := range s.tensors {
-		names = append(names, name)
+// Names returns the tensors of the file, sorted.
+func (f *File) Names() []string {
+	var out []string
+	for n := range f.entries {
+		out = append(out, n)
 	}
-	slices.Sort(names)
-	return names
-}
-
-var errNoTensor = errors.New("no such tensor")
-
-// matrix returns a tensor of one or two dimensions as a matrix over the file's bytes, without copying where they are
-// aligned.
-func (s *safetensors) matrix(name string) (model.Matrix, error) {
-	t, ok := s.tensors[name]
-	if !ok {
-		return model.Matrix{}, fmt.Errorf("reading %s: tensor %q: %w", s.file, name, errNoTensor)
-	}
-	m := model.Matrix{Rows: 1}
-	switch len(t.Shape) {
-	case 1:
-		m.Cols = int(t.Shape[0])
-	case 2:
-		m.Rows, m.Cols = int(t.Shape[0]), int(t.Shape[1])
-	default:
-		return m, fmt.Errorf("reading %s: tensor %q has %d dimensions, not 1 or 2", s.file, name, len(t.Shape))
-	}
-	b := s.data[t.Offsets[0]:t.Offsets[1]]
-	switch t.DType {
-	case "F32":
-		m.Type, m.F = model.F32, view[float32](s, b)
-	case "F16":
-		m.Type, m.Bits = model.F16, view[uint16](s, b)
-	case "BF16":
-		m.Type, m.Bits = model.BF16, view[uint16](s, b)
-	default:
-		return m, fmt.Errorf("reading %s: tensor %q is %s: have F32, F16, BF16", s.file, name, t.DType)
-	}
-	return m, nil
-}
-
-// view reinterprets little-endian bytes; unaligned ones are copied.
-func view[T float32 | uint16 | int32](s *safetensors, b []byte) []T {
-	var zero T
-	size := int(unsafe.Sizeof(zero))
-	n := len(b) / size
-	if n == 0 {
-		return nil
-	}
-	if uintptr(unsafe.Pointer(&b[0]))%uintptr(size) == 0 {
-		return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n)
-	}
-	s.copied++
-	out := make([]T, n)
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(&out[0])), len(b)), b)
+	slices.Sort(out)
 	return out
 }
 
-// An entry is a tensor to write.
-type entry struct {
-	name  string
-	dtype string
-	shape []int
-	bytes []byte
+// Read copies a tensor into dst as float32 and checks its shape.
+func (f *File) Read(name string, shape []int, dst []float32) error {
+	e, ok := f.entries[name]
+	if !ok {
+		return fmt.Errorf("weights %s: tensor %q is missing", f.path, name)
+	}
+	if !slices.Equal(e.Shape, shape) {
+		return fmt.Errorf("weights %s: tensor %q has shape %v, the configuration asks for %v", f.path, name, e.Shape, shape)
+	}
+	b := f.data[e.Offsets[0]:e.Offsets[1]]
+	for i := range dst {
+		switch e.DType {
+		case "F32":
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		case "BF16":
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
+		case "F16":
+			dst[i] = half(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	}
+	return nil
 }
 
-// floatBytes returns x as little-endian bytes without copying.
-func floatBytes(x []float32) []byte {
-	if len(x) == 0 {
-		return nil
+// half converts IEEE 754 binary16.
+func half(h uint16) float32 {
+	sign := uint32(h>>15) << 31
+	exp, frac := uint32(h>>10&31), uint32(h&1023)
+	switch exp {
+	case 0:
+		v := float32(frac) / (1 << 24)
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x))
-}
-
-func bitsBytes(x []uint16) []byte {
-	if len(x) == 0 {
-		return nil
-	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 2*len(x))
-}
-
-// header builds the header of the entries in their order, padded with spaces so that the data start at a multiple of 64.
-func header(entries []entry, metadata map[string]string) ([]byte, error) {
-	var sb strings.Builder
-	sb.WriteByte('{')
-	put := func(name string, v any) error {
-		if sb.Len() > 1 {
-			sb.WriteByte(',')
-		}
-		k, _ := json.Marshal(name)
-		b, err := json.Marshal(v)
-		sb.Write(k)
-		sb.WriteByte(':')
-		sb.Write(b)
-		return err
-	}
-	if len(metadata) > 0 {
-		if err := put("__metadata__", metadata); err != nil {
-			return nil, err
-		}
-	}
-	var at int64
-	for _, e := range entries {
-		t := tensorInfo{DType: e.dtype, Shape: make([]int64, len(e.shape)), Offsets: [2]int64{at, at + int64(len(e.bytes))}}
-		for i, d := range e.shape {
-			t.Shape[i] = int64(d)
-		}
-		if err := put(e.name, t); err != nil {
-			return nil, err
-		}
-		at += int64(len(e.bytes))
-	}
-	sb.WriteByte('}')
-	for (8+sb.Len())%64 != 0 {
-		sb.WriteByte(' ')
-	}
-	out := binary.LittleEndian.AppendUint64(nil, uint64(sb.Len()))
-	return append(out, sb.String()...), nil
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }

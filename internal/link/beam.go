@@ -1,0 +1,143 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"syncabel/internal/oracle"
+	"syncabel/internal/trie"
+)
+
+// An Oracle answers next-token questions; package oracle has them.
+type Oracle interface {
+	Caps() oracle.Caps
+	Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error)
+}
+
+// hypothesis is a partly written name.
+type hypothesis struct {
+	node trie.Node
+	path []int32 // tokens written so far
+	logp float64
+}
+
+// finished is a whole name.
+type finished struct {
+	leaf int
+	logp float64
+}
+
+// search is the state of one prompt's beam search.
+type search struct {
+	prompt []int32
+	live   []hypothesis
+	done   []finished
+}
+
+// beamTrie searches several prompts at once: a step asks the oracle one batch. Log-probabilities are renormalised over the
+// children of a node, so that scores of all names of a group sum to one, and forced tokens cost neither probability nor
+// computation. A search ends when no live hypothesis can enter the best `beams` finished ones: scores only fall.
+func beamTrie(ctx context.Context, t *trie.Trie, o Oracle, searches []*search, beams int) error {
+	for {
+		var queries []oracle.Query
+		for _, s := range searches {
+			s.settle(t, beams)
+			for _, h := range s.live {
+				queries = append(queries, oracle.Query{Prefix: join(s.prompt, h.path), Want: childTokens(t, h.node)})
+			}
+		}
+		if len(queries) == 0 {
+			return nil
+		}
+		answers, err := o.Do(ctx, queries)
+		if err != nil {
+			return err
+		}
+		for _, s := range searches {
+			n := len(s.live)
+			s.expand(t, answers[:n], beams)
+			answers = answers[n:]
+		}
+	}
+}
+
+// settle walks forced tokens, moves whole names to done, and drops hypotheses that cannot win any more.
+func (s *search) settle(t *trie.Trie, beams int) {
+	live := s.live[:0]
+	for _, h := range s.live {
+		for t.Count(h.node) > 1 {
+			lo, hi := t.Children(h.node)
+			if hi-lo != 1 {
+				break
+			}
+			h.node, h.path = lo, append(slices.Clip(h.path), t.Token(lo))
+		}
+		if t.Count(h.node) == 1 {
+			s.done = append(s.done, finished{t.Leaf(h.node), h.logp})
+			continue
+		}
+		live = append(live, h)
+	}
+	s.live = live
+	sortFinished(s.done)
+	if len(s.done) >= beams {
+		s.done = s.done[:beams]
+		worst := s.done[beams-1].logp
+		s.live = slices.DeleteFunc(s.live, func(h hypothesis) bool { return h.logp <= worst })
+	}
+}
+
+func sortFinished(done []finished) {
+	slices.SortFunc(done, func(a, b finished) int { return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.leaf, b.leaf)) })
+}
+
+// expand replaces the live hypotheses by the best of their children.
+func (s *search) expand(t *trie.Trie, answers []oracle.Answer, beams int) {
+	type child struct {
+		from int
+		node trie.Node
+		logp float64
+	}
+	var all []child
+	for i, h := range s.live {
+		lo, _ := t.Children(h.node)
+		z := logSumExp(answers[i].Want)
+		for k, lp := range answers[i].Want {
+			all = append(all, child{i, lo + trie.Node(k), h.logp + lp - z})
+		}
+	}
+	slices.SortFunc(all, func(a, b child) int { return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.node, b.node)) })
+	next := make([]hypothesis, 0, beams)
+	for _, c := range all[:min(beams, len(all))] {
+		next = append(next, hypothesis{c.node, append(slices.Clip(s.live[c.from].path), t.Token(c.node)), c.logp})
+	}
+	s.live = next
+}
+
+func childTokens(t *trie.Trie, n trie.Node) []int32 {
+	lo, hi := t.Children(n)
+	out := make([]int32, 0, hi-lo)
+	for c := lo; c < hi; c++ {
+		out = append(out, t.Token(c))
+	}
+	return out
+}
+
+func join(a, b []int32) []int32 { return append(slices.Clip(a), b...) }
+
+func logSumExp(x []float64) float64 {
+	m := math.Inf(-1)
+	for _, v := range x {
+		m = max(m, v)
+	}
+	if math.IsInf(m, -1) {
+		return m
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(v - m)
+	}
+	return m + math.Log(sum)
+}

@@ -1,0 +1,217 @@
+// Package link names the concept of each mention. It writes names with a language model that can only write names of the
+// knowledge base (beam search over oracle and trie), adds the candidates that string comparison and the memory of training
+// annotations give (stage 0), merges the names of a concept, and turns scores into probabilities. It stands after train
+// and before eval.
+//
+// Modes:
+//
+//	free       beam search without a trie; what it writes counts when it is a name
+//	beam-hf    token-synchronous beam search in the trie, raw log-probabilities, length normalisation (arXiv 2601.19667)
+//	beam-trie  log-probabilities renormalised over the trie's children, forced tokens free
+//	hybrid     beam-trie, then every candidate of beams and stage 0 scored exactly and combined by weights fitted on dev
+//	lexical    stage 0 alone
+package link
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"syncabel/internal/corpus"
+	"syncabel/internal/dataset"
+	"syncabel/internal/lexical"
+	"syncabel/internal/markup"
+	"syncabel/internal/prediction"
+	"syncabel/internal/terminology"
+	"syncabel/internal/text"
+	"syncabel/internal/tokenizer"
+	"syncabel/internal/train"
+	"syncabel/internal/trie"
+)
+
+// Modes of linking.
+const (
+	Free     = "free"
+	BeamHF   = "beam-hf"
+	BeamTrie = "beam-trie"
+	Hybrid   = "hybrid"
+	Lexical  = "lexical"
+)
+
+// Options of a Linker.
+type Options struct {
+	Mode       string            // default BeamTrie
+	Beams      int               // default 5, as published
+	Candidates int               // concepts that stage 0 adds in Hybrid; default 32
+	NamesEach  int               // names of a stage-0 candidate that are scored, the nearest first; default 4
+	Keep       int               // candidates in a prediction; default 10
+	Limit      int               // longest free answer in tokens; default 40
+	Expand     bool              // replace abbreviations by the long form their document gives
+	GroupMap   map[string]string // type of the corpus -> semantic group
+	Markup     markup.Options    // must be what the model was trained with
+	System     string            // name of the row in a comparison
+	Weights    *Weights          // of Hybrid; nil: the defaults
+	Batch      int               // mentions searched at a time; default 16
+	Progress   func(done, total int64)
+}
+
+// A Linker links mentions. It is not safe for concurrent use: the oracle's state is one search's.
+type Linker struct {
+	kb     *terminology.KB
+	trie   *trie.Trie
+	tok    *tokenizer.Tokenizer
+	bos    int32
+	oracle Oracle
+	stage0 *lexical.Retriever
+	opt    Options
+	scr    lexical.Scratch
+}
+
+// Parts are what a Linker is made of. Oracle, Trie and Tokenizer may be missing in mode Lexical, Stage0 in the others but
+// Hybrid.
+type Parts struct {
+	KB        *terminology.KB
+	Trie      *trie.Trie
+	Tokenizer *tokenizer.Tokenizer
+	BOS       int32
+	Oracle    Oracle
+	Stage0    *lexical.Retriever
+}
+
+// New checks that the parts belong together.
+func New(p Parts, opt Options) (*Linker, error) {
+	opt.Mode, opt.Beams = cmp.Or(opt.Mode, BeamTrie), cmp.Or(opt.Beams, 5)
+	opt.Candidates, opt.NamesEach = cmp.Or(opt.Candidates, 32), cmp.Or(opt.NamesEach, 4)
+	opt.Keep, opt.Limit, opt.Batch = cmp.Or(opt.Keep, 10), cmp.Or(opt.Limit, 40), cmp.Or(opt.Batch, 16)
+	if !slices.Contains([]string{Free, BeamHF, BeamTrie, Hybrid, Lexical}, opt.Mode) {
+		return nil, fmt.Errorf("unknown linking mode %q: have %s, %s, %s, %s, %s", opt.Mode, Free, BeamHF, BeamTrie, Hybrid, Lexical)
+	}
+	if opt.Mode != Lexical && (p.Oracle == nil || p.Trie == nil || p.Tokenizer == nil) {
+		return nil, fmt.Errorf("linking mode %q needs a model", opt.Mode)
+	}
+	if (opt.Mode == Hybrid || opt.Mode == Lexical) && p.Stage0 == nil {
+		return nil, fmt.Errorf("linking mode %q needs stage 0", opt.Mode)
+	}
+	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, opt, lexical.Scratch{}}, nil
+}
+
+// task is one mention on its way.
+type task struct {
+	doc      *corpus.Document
+	mention  *corpus.Mention
+	surface  string // text, or the long form its document gives
+	group    string
+	sentence string
+	prompt   []int32
+	root     trie.Node
+	cands    []scored
+	names    map[int]string // concept -> name reached by the model
+	invalid  string         // a free answer that is no name
+}
+
+// Link links every mention of docs, in their order.
+func (l *Linker) Link(ctx context.Context, docs []corpus.Document) ([]prediction.Prediction, error) {
+	tasks, err := l.tasks(docs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]prediction.Prediction, 0, len(tasks))
+	err = l.each(ctx, tasks, func(t *task) {
+		out = append(out, l.predict(t))
+		t.cands, t.names = nil, nil
+	})
+	return out, err
+}
+
+// each scores tasks batch by batch and hands them out in order.
+func (l *Linker) each(ctx context.Context, tasks []*task, f func(*task)) error {
+	for lo := 0; lo < len(tasks); lo += l.opt.Batch {
+		batch := tasks[lo:min(lo+l.opt.Batch, len(tasks))]
+		if err := l.score(ctx, batch); err != nil {
+			return fmt.Errorf("linking document %q: %w", batch[0].doc.ID, err)
+		}
+		for _, t := range batch {
+			f(t)
+		}
+		if l.opt.Progress != nil {
+			l.opt.Progress(int64(lo+len(batch)), int64(len(tasks)))
+		}
+	}
+	return nil
+}
+
+func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
+	var out []*task
+	for i := range docs {
+		d := &docs[i]
+		var long map[string]string
+		if l.opt.Expand {
+			long = dataset.Expansions(d.Text)
+		}
+		sentences := text.Sentences(d.Text, d.Language, spansOf(d))
+		for j := range d.Mentions {
+			t, err := l.task(d, &d.Mentions[j], long, sentences)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+func spansOf(d *corpus.Document) []text.Span {
+	out := make([]text.Span, len(d.Mentions))
+	for i := range d.Mentions {
+		out[i] = d.Mentions[i].Span()
+	}
+	return out
+}
+
+func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span) (*task, error) {
+	t := &task{doc: d, mention: m, surface: dataset.Expand(m.Text, long), names: map[int]string{}}
+	if t.group = dataset.GroupOf(l.kb, m.Type, l.opt.GroupMap); t.group == "" {
+		return nil, fmt.Errorf("mention %q of document %q has type %q, which is no semantic group of the knowledge base (%s): map it in [link.group_map]",
+			m.Text, d.ID, m.Type, strings.Join(l.kb.Groups(), ", "))
+	}
+	t.sentence = readable(d, m, sentences)
+	if l.opt.Mode == Lexical {
+		return t, nil
+	}
+	segments := markup.Prompt(d, m, t.group, t.surface, sentences, l.opt.Markup)
+	t.prompt = train.EncodePrompt(l.tok, l.bos, segments)
+	var ok bool
+	if t.root, ok = l.trie.Root(t.group); !ok {
+		return nil, fmt.Errorf("the trie has no group %q: it was built for another knowledge base", t.group)
+	}
+	return t, nil
+}
+
+// readable returns the sentence with the mention in brackets, for people who read errors.
+func readable(d *corpus.Document, m *corpus.Mention, sentences []text.Span) string {
+	w, ok := text.SentenceOf(sentences, m.Span())
+	sp := m.Span()
+	if !ok || !w.Contains(sp) {
+		return ""
+	}
+	return d.Text[w.Start:sp.Start] + "[" + d.Text[sp.Start:sp.End] + "]" + d.Text[sp.End:w.End]
+}
+
+// predict turns the ranked candidates of a task into its prediction.
+func (l *Linker) predict(t *task) prediction.Prediction {
+	m := t.mention
+	p := prediction.Prediction{Document: t.doc.ID, Mention: m.ID, Spans: m.Spans, Text: m.Text, Sentence: t.sentence, Type: m.Type,
+		Group: t.group, Language: t.doc.Language, HasGold: m.Gold != nil, Mode: l.opt.Mode, System: l.opt.System,
+		Candidates: []prediction.Candidate{}, Gold: [][]string{}}
+	for _, a := range m.Gold {
+		p.Gold = append(p.Gold, a)
+	}
+	ranked := l.rank(t)
+	if t.invalid != "" {
+		p.Candidates = append(p.Candidates, prediction.Candidate{Name: t.invalid, Source: []string{"free"}})
+	}
+	p.Candidates = append(p.Candidates, ranked[:min(l.opt.Keep, len(ranked))]...)
+	return p
+}

@@ -1,0 +1,299 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"syncabel/internal/lexical"
+	"syncabel/internal/markup"
+	"syncabel/internal/prediction"
+	"syncabel/internal/trie"
+)
+
+// scored is a candidate concept with everything known about it.
+type scored struct {
+	concept int
+	logp    float64 // log-probability of its names together, -Inf when no model was asked
+	best    float64 // of its best name
+	name    string  // best name
+	lex     lexical.Candidate
+	beam    bool
+	listed  bool    // stage 0 gave it
+	value   float64 // of a free or Hugging Face style answer
+}
+
+// score fills the candidates of a batch.
+func (l *Linker) score(ctx context.Context, batch []*task) error {
+	switch l.opt.Mode {
+	case Lexical:
+		for _, t := range batch {
+			l.listed(t, l.opt.Keep)
+		}
+		return nil
+	case Free, BeamHF:
+		return l.sequences(ctx, batch)
+	}
+	searches := make([]*search, len(batch))
+	for i, t := range batch {
+		searches[i] = &search{prompt: t.prompt, live: []hypothesis{{node: t.root}}}
+	}
+	if err := beamTrie(ctx, l.trie, l.oracle, searches, l.opt.Beams); err != nil {
+		return err
+	}
+	for i, t := range batch {
+		for _, f := range searches[i].done {
+			l.reached(t, f.leaf, f.logp)
+		}
+	}
+	if l.opt.Mode == Hybrid {
+		return l.union(ctx, batch, searches)
+	}
+	return nil
+}
+
+// reached adds a finished name's probability to its concepts; a name that several share is split evenly among them.
+func (l *Linker) reached(t *task, leaf int, logp float64) {
+	concepts := l.trie.Concepts(leaf)
+	share := logp - math.Log(float64(len(concepts)))
+	for _, c := range concepts {
+		s := t.candidate(int(c))
+		s.beam = true
+		s.add(share, l.trie.Text(leaf))
+	}
+}
+
+func (s *scored) add(logp float64, name string) {
+	if logp > s.best {
+		s.best, s.name = logp, name
+	}
+	s.logp = logSumExp([]float64{s.logp, logp})
+}
+
+func (t *task) candidate(concept int) *scored {
+	for i := range t.cands {
+		if t.cands[i].concept == concept {
+			return &t.cands[i]
+		}
+	}
+	t.cands = append(t.cands, scored{concept: concept, logp: math.Inf(-1), best: math.Inf(-1)})
+	return &t.cands[len(t.cands)-1]
+}
+
+// listed adds the candidates of stage 0 and tells the others how they look to it.
+func (l *Linker) listed(t *task, k int) {
+	all := l.stage0.Retrieve(&l.scr, t.group, math.MaxInt, t.surface)
+	have := map[int]bool{}
+	for _, c := range t.cands {
+		have[c.concept] = true
+	}
+	for i, c := range all {
+		if i >= k && !have[c.Concept] {
+			continue
+		}
+		s := t.candidate(c.Concept)
+		s.lex, s.listed = c, i < k
+		s.name = cmp.Or(s.name, c.Name, l.kb.Concept(c.Concept).PreferredName(t.doc.Language))
+	}
+}
+
+// union scores the names of every candidate exactly.
+func (l *Linker) union(ctx context.Context, batch []*task, searches []*search) error {
+	list := make([]*scoring, len(batch))
+	owners := make([][]int, len(batch)) // leaf -> candidate
+	for i, t := range batch {
+		l.listed(t, l.opt.Candidates)
+		list[i] = &scoring{prompt: t.prompt, root: t.root}
+		known := map[int]bool{}
+		for _, f := range searches[i].done {
+			known[f.leaf] = true
+		}
+		for c := range t.cands {
+			for _, p := range l.nameLeaves(t, t.cands[c].concept) {
+				if known[p.leaf] {
+					continue // the beam has it already
+				}
+				list[i].leaves = append(list[i].leaves, p)
+				owners[i] = append(owners[i], c)
+			}
+		}
+	}
+	if err := scoreNames(ctx, l.trie, l.oracle, list); err != nil {
+		return err
+	}
+	for i, t := range batch {
+		for k, c := range owners[i] {
+			leaf := list[i].leaves[k].leaf
+			t.cands[c].add(list[i].logp[k]-math.Log(float64(len(l.trie.Concepts(leaf)))), l.trie.Text(leaf))
+		}
+	}
+	return nil
+}
+
+// nameLeaves returns the leaves of a concept's names nearest to the mention: those the model was taught to write.
+func (l *Linker) nameLeaves(t *task, concept int) []leafPath {
+	names := l.nearest(t, concept)
+	var out []leafPath
+	for _, n := range names {
+		tokens := append(l.tok.EncodeOrdinary(nil, " "+l.kb.TargetForm(concept, n, t.group)), l.trie.EOS())
+		node, ok := l.trie.Find(t.root, tokens)
+		if !ok {
+			continue
+		}
+		leaf := l.trie.Leaf(node)
+		if !slices.ContainsFunc(out, func(p leafPath) bool { return p.leaf == leaf }) {
+			out = append(out, leafPath{leaf, tokens})
+		}
+	}
+	return out
+}
+
+func (l *Linker) nearest(t *task, concept int) []string {
+	c := l.kb.Concept(concept)
+	vec := l.stage0.Vectorizer()
+	q := vec.Vector(t.surface)
+	type near struct {
+		text   string
+		cosine float32
+	}
+	var list []near
+	for _, n := range c.Names {
+		if n.Language == "" || t.doc.Language == "" || n.Language == t.doc.Language {
+			list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
+		}
+	}
+	if len(list) == 0 {
+		for _, n := range c.Names {
+			list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b near) int { return cmp.Compare(b.cosine, a.cosine) })
+	var out []string
+	for _, n := range list[:min(l.opt.NamesEach, len(list))] {
+		out = append(out, n.text)
+	}
+	return out
+}
+
+// sequences runs the modes free and beam-hf.
+func (l *Linker) sequences(ctx context.Context, batch []*task) error {
+	list := make([]*sequenceSearch, len(batch))
+	for i, t := range batch {
+		list[i] = &sequenceSearch{prompt: t.prompt, root: t.root, guided: l.opt.Mode == BeamHF, live: []hypothesis{{node: t.root}}}
+	}
+	limit := l.opt.Limit
+	if l.opt.Mode == BeamHF {
+		limit = trie.MaxTokens + 1
+	}
+	if err := runSequences(ctx, l.trie, l.oracle, list, l.opt.Beams, limit); err != nil {
+		return err
+	}
+	for i, t := range batch {
+		for rank, q := range list[i].done {
+			if l.opt.Mode == BeamHF {
+				l.answered(t, l.trie.Text(q.leaf), conceptsOf(l.trie.Concepts(q.leaf)), q)
+				continue
+			}
+			name := l.tok.Decode(q.tokens, true)
+			concepts := l.freeConcepts(t, name)
+			if rank == 0 && len(concepts) == 0 {
+				t.invalid = cmp.Or(strings.TrimSpace(name), "(nothing)")
+			}
+			l.answered(t, strings.TrimSpace(name), concepts, q)
+		}
+	}
+	return nil
+}
+
+func (l *Linker) answered(t *task, name string, concepts []int, q sequence) {
+	for _, c := range concepts {
+		s := t.candidate(c)
+		if s.beam {
+			continue
+		}
+		s.beam, s.name, s.value = true, name, q.score
+		s.logp, s.best = q.logp, q.logp
+	}
+}
+
+func conceptsOf(list []uint32) []int {
+	out := make([]int, len(list))
+	for i, c := range list {
+		out[i] = int(c)
+	}
+	return out
+}
+
+// freeConcepts looks a free answer up: as a name of the group, or as a form with a qualifier, which the trie knows.
+func (l *Linker) freeConcepts(t *task, answer string) []int {
+	parts := markup.ParseAnswer(answer)
+	if len(parts) == 0 {
+		return nil
+	}
+	tokens := append(l.tok.EncodeOrdinary(nil, " "+parts[0]), l.trie.EOS())
+	if n, ok := l.trie.Find(t.root, tokens); ok {
+		return conceptsOf(l.trie.Concepts(l.trie.Leaf(n)))
+	}
+	var out []int
+	for _, c := range l.kb.Normalized(parts[0]) {
+		if slices.Contains(l.kb.Concept(c).Groups(), t.group) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// rank orders a task's candidates and gives them probabilities.
+func (l *Linker) rank(t *task) []prediction.Candidate {
+	scores := make([]float64, len(t.cands))
+	for i := range t.cands {
+		scores[i] = l.value(t, &t.cands[i])
+	}
+	z := logSumExp(scores)
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(t.cands[a].concept, t.cands[b].concept))
+	})
+	out := make([]prediction.Candidate, 0, len(order))
+	for _, i := range order {
+		s := &t.cands[i]
+		c := prediction.Candidate{Code: l.kb.Concept(s.concept).ID, Name: s.name, Score: scores[i], Probability: math.Exp(scores[i] - z), Source: s.sources()}
+		if !math.IsInf(s.best, -1) {
+			c.LogProb = s.best
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// value is the score a candidate is ranked by. Its differences are log-odds in the modes beam-trie and hybrid.
+func (l *Linker) value(t *task, s *scored) float64 {
+	switch l.opt.Mode {
+	case Lexical:
+		return lexicalSharpness * float64(s.lex.Score)
+	case Free, BeamHF:
+		return s.value
+	case BeamTrie:
+		return s.logp
+	}
+	return l.weights().value(t.features(s))
+}
+
+// lexicalSharpness turns differences of cosines into log-odds for display; it changes no rank.
+const lexicalSharpness = 24
+
+func (s *scored) sources() []string {
+	var out []string
+	if s.beam {
+		out = append(out, "beam")
+	}
+	if s.listed {
+		out = append(out, s.lex.Source)
+	}
+	return out
+}

@@ -1,0 +1,145 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"syncabel/internal/oracle"
+	"syncabel/internal/trie"
+)
+
+// sequenceSearch is one prompt's token-synchronous beam search with raw log-probabilities and length normalisation, as
+// Hugging Face's generate does it with num_beams, length_penalty 1 and early_stopping false. With a root it writes names of
+// the trie only; without one it writes what it likes.
+type sequenceSearch struct {
+	prompt []int32
+	root   trie.Node
+	guided bool
+	live   []hypothesis
+	done   []sequence
+	over   bool
+}
+
+// sequence is a finished hypothesis.
+type sequence struct {
+	tokens []int32 // without the end token
+	leaf   int     // of a guided search
+	logp   float64 // sum over tokens and end
+	score  float64 // logp / length
+}
+
+// runSequences searches several prompts at once for at most limit tokens each.
+func runSequences(ctx context.Context, t *trie.Trie, o Oracle, searches []*sequenceSearch, beams, limit int) error {
+	for length := 1; length <= limit; length++ {
+		var queries []oracle.Query
+		for _, s := range searches {
+			queries = s.ask(t, queries, beams)
+		}
+		if len(queries) == 0 {
+			return nil
+		}
+		answers, err := o.Do(ctx, queries)
+		if err != nil {
+			return err
+		}
+		for _, s := range searches {
+			n := len(s.live)
+			s.step(t, answers[:n], beams, length)
+			answers = answers[n:]
+		}
+	}
+	for _, s := range searches {
+		s.keepUnfinished(beams, limit)
+	}
+	return nil
+}
+
+func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int) []oracle.Query {
+	if s.over {
+		s.live = nil
+	}
+	for _, h := range s.live {
+		q := oracle.Query{Prefix: join(s.prompt, h.path)}
+		if s.guided {
+			q.Want = childTokens(t, h.node)
+		} else {
+			q.TopK = 2 * beams
+		}
+		queries = append(queries, q)
+	}
+	return queries
+}
+
+type extension struct {
+	from  int
+	token int32
+	node  trie.Node
+	logp  float64
+}
+
+// step takes the best 2 x beams extensions: ends among the first `beams` are finished, the others live on.
+func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, length int) {
+	if len(s.live) == 0 {
+		return
+	}
+	all := s.extensions(t, answers)
+	var next []hypothesis
+	for rank, e := range all[:min(2*beams, len(all))] {
+		h := s.live[e.from]
+		if e.token == t.EOS() {
+			if rank < beams {
+				s.finish(sequence{h.path, t.Leaf(e.node), e.logp, e.logp / float64(length)}, beams)
+			}
+			continue
+		}
+		if next = append(next, hypothesis{e.node, append(slices.Clip(h.path), e.token), e.logp}); len(next) == beams {
+			break
+		}
+	}
+	s.live = next
+	if len(s.done) == beams && s.done[beams-1].score >= all[0].logp/float64(length) {
+		s.over = true
+	}
+}
+
+func (s *sequenceSearch) extensions(t *trie.Trie, answers []oracle.Answer) []extension {
+	var all []extension
+	for i, h := range s.live {
+		if s.guided {
+			lo, _ := t.Children(h.node)
+			for k, lp := range answers[i].Want {
+				all = append(all, extension{i, t.Token(lo + trie.Node(k)), lo + trie.Node(k), h.logp + lp})
+			}
+			continue
+		}
+		for _, tok := range answers[i].Top {
+			all = append(all, extension{i, tok.ID, 0, h.logp + tok.LogProb})
+		}
+	}
+	slices.SortFunc(all, func(a, b extension) int {
+		return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.from, b.from), cmp.Compare(a.token, b.token))
+	})
+	return all
+}
+
+// finish keeps the best `beams` finished sequences, best first.
+func (s *sequenceSearch) finish(q sequence, beams int) {
+	i := 0
+	for i < len(s.done) && s.done[i].score >= q.score {
+		i++
+	}
+	s.done = slices.Insert(s.done, i, q)
+	s.done = s.done[:min(beams, len(s.done))]
+}
+
+// keepUnfinished counts hypotheses that reached the limit as finished, as generate does. They name nothing when guided.
+func (s *sequenceSearch) keepUnfinished(beams, limit int) {
+	if s.over || s.guided {
+		return
+	}
+	for _, h := range s.live {
+		s.finish(sequence{h.path, -1, h.logp, h.logp / math.Max(float64(limit), 1)}, beams)
+	}
+}

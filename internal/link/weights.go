@@ -1,0 +1,237 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"syncabel/internal/corpus"
+)
+
+// Weights combine what the model and stage 0 say about a candidate: a conditional logit over a mention's candidates, whose
+// softmax is the probability of each. They are fitted on the development split.
+type Weights struct {
+	Features []string  `json:"features"`
+	Values   []float64 `json:"values"`
+	Mentions int       `json:"mentions"` // they were fitted on; 0: defaults
+	Loss     float64   `json:"loss"`     // mean negative log-probability of the gold there
+	Recall1  float64   `json:"recall@1"` // of all fitted mentions, as they were fitted
+}
+
+// featureNames says what the columns of features are:
+//
+//	logp      log-probability of the concept's names together, at least -30
+//	cosine    largest cosine to a name or training string, training strings winning ties
+//	name      largest cosine to a name
+//	train     largest cosine to a training string
+//	exact     1 when equal to a name
+//	memory    of a training string equal to the mention, the part that meant this concept
+//	beam      1 when the beam search ended on it
+func featureNames() []string {
+	return []string{"logp", "cosine", "name", "train", "exact", "memory", "beam"}
+}
+
+// floorLogP bounds the log-probability from below: under it, numbers say nothing but "no".
+const floorLogP = -30
+
+func (t *task) features(s *scored) []float64 {
+	f := []float64{math.Max(s.logp, floorLogP), float64(s.lex.Score), float64(s.lex.NameScore), float64(s.lex.TrainScore), 0, 0, 0}
+	if s.lex.NameScore == 1 {
+		f[4] = 1
+	}
+	if s.lex.TrainScore == 1 {
+		f[5] = float64(s.lex.TrainShare)
+	}
+	if s.beam {
+		f[6] = 1
+	}
+	return f
+}
+
+// DefaultWeights are used where there is no development split: a compromise over the sets the project was measured on.
+func DefaultWeights() *Weights {
+	return &Weights{Features: featureNames(), Values: []float64{1, 16, 0, 0, 0, 0, 0}}
+}
+
+func (l *Linker) weights() *Weights {
+	if l.opt.Weights == nil {
+		l.opt.Weights = DefaultWeights()
+	}
+	return l.opt.Weights
+}
+
+func (w *Weights) value(f []float64) float64 {
+	v := 0.0
+	for i, x := range w.Values {
+		v += x * f[i]
+	}
+	return v
+}
+
+// Check reports weights that this program's features do not fit.
+func (w *Weights) Check() error {
+	if !slices.Equal(w.Features, featureNames()) || len(w.Values) != len(w.Features) {
+		return fmt.Errorf("weights are for the features %s, this program has %s: run the stage tune again",
+			strings.Join(w.Features, ", "), strings.Join(featureNames(), ", "))
+	}
+	return nil
+}
+
+// fitCase is one mention's candidates.
+type fitCase struct {
+	features [][]float64
+	gold     []bool
+}
+
+// Fit links the development documents and fits the weights. Mentions whose gold is not among the candidates say nothing
+// about weights and are left out.
+func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, error) {
+	if l.opt.Mode != Hybrid {
+		return nil, fmt.Errorf("weights are fitted in mode %q only", Hybrid)
+	}
+	tasks, err := l.tasks(dev)
+	if err != nil {
+		return nil, err
+	}
+	var cases []fitCase
+	err = l.each(ctx, tasks, func(t *task) {
+		if c, ok := l.fitCase(t); ok {
+			cases = append(cases, c)
+		}
+		t.cands = nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(cases) < minFit {
+		return DefaultWeights(), nil
+	}
+	return fit(cases), nil
+}
+
+// minFit is the fewest mentions that weights are fitted on.
+const minFit = 30
+
+func (l *Linker) fitCase(t *task) (fitCase, bool) {
+	var c fitCase
+	found := false
+	for i := range t.cands {
+		s := &t.cands[i]
+		id := l.kb.Concept(s.concept).ID
+		gold := slices.ContainsFunc(t.mention.Gold, func(a corpus.Answer) bool { return slices.Contains(a, id) })
+		found = found || gold
+		c.features = append(c.features, t.features(s))
+		c.gold = append(c.gold, gold)
+	}
+	return c, found && len(c.gold) > 1
+}
+
+// ridge is the strength of the pull of the weights towards the defaults, in mentions.
+const ridge = 0.02
+
+// fit maximises the conditional log-likelihood of the gold by gradient ascent with momentum on standardised features. It
+// starts at, and is pulled towards, the defaults.
+func fit(cases []fitCase) *Weights {
+	w := DefaultWeights()
+	d := len(w.Values)
+	scale := spread(cases, d)
+	x := make([]float64, d)
+	start := make([]float64, d)
+	for i := range x {
+		start[i] = w.Values[i] * scale[i]
+		x[i] = start[i]
+	}
+	m, v := make([]float64, d), make([]float64, d)
+	g := make([]float64, d)
+	const steps, rate = 600, 0.05
+	for step := 1; step <= steps; step++ {
+		gradient(cases, scale, x, g)
+		for i := range x {
+			g[i] -= ridge * (x[i] - start[i])
+			m[i] = 0.9*m[i] + 0.1*g[i]
+			v[i] = 0.99*v[i] + 0.01*g[i]*g[i]
+			up := m[i] / (1 - math.Pow(0.9, float64(step))) / (math.Sqrt(v[i]/(1-math.Pow(0.99, float64(step)))) + 1e-9)
+			x[i] += rate * (1 - float64(step)/(steps+1)) * up
+		}
+	}
+	for i := range x {
+		w.Values[i] = x[i] / scale[i]
+	}
+	w.Mentions = len(cases)
+	w.Loss, w.Recall1 = loss(cases, w)
+	return w
+}
+
+// spread returns each feature's standard deviation within mentions, so that one step size fits all.
+func spread(cases []fitCase, d int) []float64 {
+	out := make([]float64, d)
+	n := 0.0
+	for _, c := range cases {
+		mean := make([]float64, d)
+		for _, f := range c.features {
+			for i := range f {
+				mean[i] += f[i] / float64(len(c.features))
+			}
+		}
+		for _, f := range c.features {
+			n++
+			for i := range f {
+				out[i] += (f[i] - mean[i]) * (f[i] - mean[i])
+			}
+		}
+	}
+	for i := range out {
+		out[i] = math.Max(math.Sqrt(out[i]/math.Max(n, 1)), 1e-3)
+	}
+	return out
+}
+
+// gradient writes the mean gradient of the log-likelihood into g.
+func gradient(cases []fitCase, scale, x, g []float64) {
+	clear(g)
+	var s []float64
+	for _, c := range cases {
+		s = s[:0]
+		var gold []float64
+		for k, f := range c.features {
+			v := 0.0
+			for i := range f {
+				v += x[i] / scale[i] * f[i]
+			}
+			s = append(s, v)
+			if c.gold[k] {
+				gold = append(gold, v)
+			}
+		}
+		z, zg := logSumExp(s), logSumExp(gold)
+		for k, f := range c.features {
+			p := -math.Exp(s[k] - z)
+			if c.gold[k] {
+				p += math.Exp(s[k] - zg)
+			}
+			for i := range f {
+				g[i] += p * f[i] / scale[i] / float64(len(cases))
+			}
+		}
+	}
+}
+
+func loss(cases []fitCase, w *Weights) (nll, recall float64) {
+	for _, c := range cases {
+		var s, gold []float64
+		for k, f := range c.features {
+			v := w.value(f)
+			s = append(s, v)
+			if c.gold[k] {
+				gold = append(gold, v)
+			}
+		}
+		nll += (logSumExp(s) - logSumExp(gold)) / float64(len(cases))
+		if slices.Max(gold) >= slices.Max(s) {
+			recall += 1 / float64(len(cases))
+		}
+	}
+	return nll, recall
+}

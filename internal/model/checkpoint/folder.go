@@ -1,0 +1,160 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/model"
+)
+
+// Files of a model folder.
+const (
+	configName  = "config.json"
+	weightsName = "model.safetensors"
+	stateName   = "training.safetensors"
+)
+
+// maxConfig bounds config.json.
+const maxConfig = 1 << 20
+
+// Save writes config.json, generation_config.json and model.safetensors. The tokenizer writes its own file.
+func Save(dir string, m *model.Model) error {
+	for name, v := range map[string]any{
+		configName:               m.Config,
+		"generation_config.json": map[string]any{"bos_token_id": m.Config.BOS, "eos_token_id": m.Config.EOS, "do_sample": false},
+		"tokenizer_config.json":  map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"},
+	} {
+		b, err := json.MarshalIndent(v, "", " ")
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
+		if err := artifact.WriteFile(filepath.Join(dir, name), append(b, '\n')); err != nil {
+			return err
+		}
+	}
+	return WriteTensors(filepath.Join(dir, weightsName), tensors(m), map[string]string{"format": "pt"})
+}
+
+func tensors(m *model.Model) []Tensor {
+	var out []Tensor
+	for _, t := range m.Tensors() {
+		out = append(out, Tensor{t.Name, t.Shape, t.Data})
+	}
+	return out
+}
+
+// Load reads a model folder.
+func Load(dir string) (*model.Model, error) {
+	c, err := loadConfig(filepath.Join(dir, configName))
+	if err != nil {
+		return nil, err
+	}
+	f, err := OpenTensors(filepath.Join(dir, weightsName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// Before memory is taken, the file must hold what the configuration promises.
+	if e, ok := f.entries["model.embed_tokens.weight"]; !ok || len(e.Shape) != 2 || e.Shape[0] != c.Vocab || e.Shape[1] != c.Width {
+		return nil, fmt.Errorf("weights %s: model.embed_tokens.weight does not have the shape (%d,%d) of config.json", f.path, c.Vocab, c.Width)
+	}
+	m := model.NewEmpty(*c)
+	for _, t := range m.Tensors() {
+		if err := f.Read(t.Name, t.Shape, t.Data); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func loadConfig(path string) (*model.Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading model configuration: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	if err != nil {
+		return nil, fmt.Errorf("reading model configuration: %w", err)
+	}
+	var c model.Config
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return &c, nil
+}
+
+// SaveState writes what training needs to go on as if it had not stopped: weights, moments, the number of steps.
+func SaveState(dir string, m *model.Model, t *model.Trainer, drawn int) error {
+	a, b := t.Moments()
+	list := append(tensors(m), Tensor{"optimizer.first", []int{len(a)}, a}, Tensor{"optimizer.second", []int{len(b)}, b})
+	return WriteTensors(filepath.Join(dir, stateName), list, map[string]string{
+		"steps": strconv.Itoa(t.Steps()), "drawn": strconv.Itoa(drawn)})
+}
+
+// LoadState restores what SaveState wrote and returns the number of examples drawn; false when there is none.
+func LoadState(dir string, m *model.Model, t *model.Trainer) (int, bool, error) {
+	path := filepath.Join(dir, stateName)
+	if _, err := os.Stat(path); err != nil {
+		return 0, false, nil
+	}
+	f, err := OpenTensors(path)
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	for _, w := range m.Tensors() {
+		if err := f.Read(w.Name, w.Shape, w.Data); err != nil {
+			return 0, false, err
+		}
+	}
+	a, b := t.Moments()
+	if err := f.Read("optimizer.first", []int{len(a)}, a); err != nil {
+		return 0, false, err
+	}
+	if err := f.Read("optimizer.second", []int{len(b)}, b); err != nil {
+		return 0, false, err
+	}
+	steps, drawn, err := f.counters()
+	t.Resume(steps)
+	return drawn, err == nil, err
+}
+
+func (f *File) counters() (steps, drawn int, err error) {
+	data, unmap, err := artifact.Map(f.path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer unmap()
+	n := uint64(len(data) - len(f.data))
+	var head struct {
+		Meta map[string]string `json:"__metadata__"`
+	}
+	if err := json.Unmarshal(data[8:n], &head); err != nil {
+		return 0, 0, err
+	}
+	if steps, err = strconv.Atoi(head.Meta["steps"]); err != nil {
+		return 0, 0, fmt.Errorf("training state %s: steps: %w", f.path, err)
+	}
+	if drawn, err = strconv.Atoi(head.Meta["drawn"]); err != nil {
+		return 0, 0, fmt.Errorf("training state %s: drawn: %w", f.path, err)
+	}
+	return steps, drawn, nil
+}
+
+// RemoveState deletes the training state of a finished run.
+func RemoveState(dir string) error {
+	err := os.Remove(filepath.Join(dir, stateName))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,164 @@
+package model
+
+import (
+	"math"
+
+	"syncabel/internal/kernel"
+)
+
+// A Batch is a number of examples packed behind each other. Attention does not reach over an example's start, and
+// positions start again there.
+type Batch struct {
+	Tokens  []int32 // (T)
+	Targets []int32 // (T) the token that follows; -1 where nothing is learnt
+	Starts  []int32 // first token of each example, ascending, the first is 0
+}
+
+// rowBlock is the number of rows that one task of a row-wise kernel takes. Gradients of norm weights are summed within a
+// block and then over blocks in order, so the sum does not depend on the number of threads.
+const rowBlock = 64
+
+// acts keeps what the backward pass needs of one layer.
+type acts struct {
+	x    []float32 // (T,C) input of the block
+	inv1 []float32 // (T)
+	n1   []float32 // (T,C) normalised
+	qkv  []float32 // (T,(H+2KV)*D) after rotation
+	y    []float32 // (T,H*D) attention output
+	xm   []float32 // (T,C) after attention
+	inv2 []float32 // (T)
+	n2   []float32 // (T,C)
+	gu   []float32 // (T,2F)
+	h    []float32 // (T,F)
+}
+
+// network is the memory and code of one forward and backward pass over a batch.
+type network struct {
+	m        *Model
+	pool     *kernel.Pool
+	cos, sin []float32
+	layers   []acts
+	x        []float32 // (T,C) output of the last block
+	inv      []float32
+	prob     [][]float32 // per segment task: attention scratch
+	seg      []int32     // (segments+1)
+	cap      int
+}
+
+func (n *network) grow(t int) {
+	if t <= n.cap {
+		return
+	}
+	c := n.m.Config
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	n.cap = t
+	n.layers = make([]acts, c.Layers)
+	f := func(k int) []float32 { return make([]float32, t*k) }
+	for i := range n.layers {
+		n.layers[i] = acts{f(c.Width), f(1), f(c.Width), f(qd + 2*kd), f(qd), f(c.Width), f(1), f(c.Width), f(2 * c.Hidden), f(c.Hidden)}
+	}
+	n.x, n.inv = f(c.Width), f(1)
+	n.cos, n.sin = c.rope(max(c.Context, t))
+}
+
+// forward fills the activations of a batch and leaves the last residual stream in n.x.
+func (n *network) forward(b *Batch) {
+	m, t := n.m, len(b.Tokens)
+	c := m.Config
+	n.grow(t)
+	n.seg = append(append(n.seg[:0], b.Starts...), int32(t))
+	x := n.layers[0].x
+	for i, tok := range b.Tokens {
+		copy(x[i*c.Width:(i+1)*c.Width], m.embed[int(tok)*c.Width:])
+	}
+	for l := range n.layers {
+		next := n.x
+		if l+1 < len(n.layers) {
+			next = n.layers[l+1].x
+		}
+		n.block(&m.layers[l], &n.layers[l], next, t)
+	}
+}
+
+// block runs one layer: x -> xm = x + attention(norm(x)) -> next = xm + mlp(norm(xm)).
+func (n *network) block(w *layer, a *acts, next []float32, t int) {
+	c := n.m.Config
+	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	qkvd := qd + 2*kd
+	n.rows(t, func(lo, hi int) {
+		kernel.RMSNorm(a.n1[lo*c.Width:hi*c.Width], a.x[lo*c.Width:hi*c.Width], w.norm1, a.inv1[lo:hi], c.Width, c.NormEps)
+	})
+	kernel.Gemm(n.pool, kernel.NT, false, t, qkvd, c.Width, a.n1, c.Width, w.qkv, c.Width, a.qkv, qkvd)
+	n.segments(func(lo, hi int) {
+		n.rotate(a.qkv, lo, hi, 1)
+		n.attend(a, lo, hi)
+	})
+	kernel.Gemm(n.pool, kernel.NT, false, t, c.Width, qd, a.y, qd, w.out, qd, a.xm, c.Width)
+	n.rows(t, func(lo, hi int) {
+		s := a.xm[lo*c.Width : hi*c.Width]
+		kernel.Axpy(1, a.x[lo*c.Width:hi*c.Width], s)
+		kernel.RMSNorm(a.n2[lo*c.Width:hi*c.Width], s, w.norm2, a.inv2[lo:hi], c.Width, c.NormEps)
+	})
+	kernel.Gemm(n.pool, kernel.NT, false, t, 2*c.Hidden, c.Width, a.n2, c.Width, w.gateUp, c.Width, a.gu, 2*c.Hidden)
+	n.rows(t, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			kernel.SwiGLU(a.h[i*c.Hidden:(i+1)*c.Hidden], a.gu[i*2*c.Hidden:(i+1)*2*c.Hidden])
+		}
+	})
+	kernel.Gemm(n.pool, kernel.NT, false, t, c.Width, c.Hidden, a.h, c.Hidden, w.down, c.Hidden, next, c.Width)
+	n.rows(t, func(lo, hi int) { kernel.Axpy(1, a.xm[lo*c.Width:hi*c.Width], next[lo*c.Width:hi*c.Width]) })
+}
+
+// rows runs f over blocks of rows.
+func (n *network) rows(t int, f func(lo, hi int)) {
+	n.pool.For((t+rowBlock-1)/rowBlock, func(i int) { f(i*rowBlock, min((i+1)*rowBlock, t)) })
+}
+
+// segments runs f over the examples of the batch.
+func (n *network) segments(f func(lo, hi int)) {
+	n.pool.For(len(n.seg)-1, func(i int) { f(int(n.seg[i]), int(n.seg[i+1])) })
+}
+
+// rotate turns the q and k parts of rows [lo,hi) of qkv to their positions.
+func (n *network) rotate(qkv []float32, lo, hi int, sign float32) {
+	c := n.m.Config
+	half := c.HeadWidth / 2
+	qk, stride := (c.Heads+c.KVHeads)*c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
+	for i := lo; i < hi; i++ {
+		p := i - lo
+		kernel.Rotate(qkv[i*stride:i*stride+qk], n.cos[p*half:(p+1)*half], n.sin[p*half:(p+1)*half], c.HeadWidth, sign)
+	}
+}
+
+// attend computes causal attention of one example:
+//
+//	y[i,h] = sum over j <= i of softmax(q[i,h]·k[j,g]/sqrt(D)) v[j,g],   g = h*KV/H
+func (n *network) attend(a *acts, lo, hi int) {
+	c := n.m.Config
+	d, stride := c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
+	scale := float32(1 / math.Sqrt(float64(d)))
+	p := make([]float32, hi-lo)
+	for h := range c.Heads {
+		k, v := n.kvOffsets(h)
+		for i := lo; i < hi; i++ {
+			q := a.qkv[i*stride+h*d : i*stride+(h+1)*d]
+			probs := p[:i-lo+1]
+			for j := range probs {
+				probs[j] = scale * kernel.Dot(q, a.qkv[(lo+j)*stride+k:])
+			}
+			kernel.Softmax(probs)
+			y := a.y[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
+			clear(y)
+			for j, w := range probs {
+				kernel.Axpy(w, a.qkv[(lo+j)*stride+v:(lo+j)*stride+v+d], y)
+			}
+		}
+	}
+}
+
+// kvOffsets returns where the key and value of head h stand inside a row of qkv.
+func (n *network) kvOffsets(h int) (k, v int) {
+	c := n.m.Config
+	g := h * c.KVHeads / c.Heads
+	return (c.Heads + g) * c.HeadWidth, (c.Heads + c.KVHeads + g) * c.HeadWidth
+}

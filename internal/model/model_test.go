@@ -1,0 +1,171 @@
+package model
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func tinyConfig(t testing.TB) Config {
+	c, err := Preset("tiny", 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Layers, c.KVHeads, c.Width, c.Hidden, c.HeadWidth = 2, 2, 32, 48, 8
+	return c
+}
+
+func randomBatch(seed uint64, lens ...int) *Batch {
+	r := rand.New(rand.NewPCG(seed, 0))
+	b := &Batch{}
+	for _, n := range lens {
+		b.Starts = append(b.Starts, int32(len(b.Tokens)))
+		for i := range n {
+			b.Tokens = append(b.Tokens, r.Int32N(50))
+			target := int32(-1)
+			if i >= n/2 {
+				target = r.Int32N(50)
+			}
+			b.Targets = append(b.Targets, target)
+		}
+	}
+	return b
+}
+
+// Gradients agree with fourth-order central differences along the gradient, tensor by tensor.
+func TestGradients(t *testing.T) {
+	m := New(tinyConfig(t), 1)
+	tr := NewTrainer(m, TrainerOptions{Threads: 2})
+	defer tr.Close()
+	b := randomBatch(2, 7, 1, 12, 5)
+	if _, err := tr.Gradient(b); err != nil {
+		t.Fatal(err)
+	}
+	grads := make([][]float32, len(m.tensor))
+	for i, g := range tr.Gradients() {
+		grads[i] = append([]float32(nil), g.Data...)
+	}
+	for i, w := range m.Tensors() {
+		var norm float64
+		for _, x := range grads[i] {
+			norm += float64(x) * float64(x)
+		}
+		norm = math.Sqrt(norm)
+		base := append([]float32(nil), w.Data...)
+		eps := 0.02
+		at := func(h float64) float64 {
+			for j := range w.Data {
+				w.Data[j] = base[j] + float32(h/norm)*grads[i][j]
+			}
+			s, err := tr.Gradient(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Loss
+		}
+		num := (8*(at(eps)-at(-eps)) - (at(2*eps) - at(-2*eps))) / (12 * eps)
+		copy(w.Data, base)
+		if math.Abs(num-norm) > 2e-3*norm+1e-5 {
+			t.Errorf("%s: directional derivative %g, gradient norm %g", w.Name, num, norm)
+		}
+	}
+}
+
+// A session computes the same logits as the training forward pass, one token at a time or all at once.
+func TestSessionEqualsForward(t *testing.T) {
+	m := New(tinyConfig(t), 3)
+	tr := NewTrainer(m, TrainerOptions{Threads: 1})
+	defer tr.Close()
+	b := randomBatch(4, 9)
+	for i := range b.Targets {
+		b.Targets[i] = b.Tokens[i]
+	}
+	s, err := tr.Gradient(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []int{1, 4, 9} {
+		ses := NewSession(m, SessionOptions{Nodes: 32, Threads: 2})
+		var rows []Row
+		for i, tok := range b.Tokens {
+			path := make([]int32, i)
+			for j := range path {
+				path[j] = int32(j)
+			}
+			rows = append(rows, Row{Token: tok, Pos: int32(i), Node: int32(i), Path: path})
+			if len(rows) == step || i+1 == len(b.Tokens) {
+				if err := ses.Run(rows); err != nil {
+					t.Fatal(err)
+				}
+				rows = rows[:0]
+			}
+		}
+		nodes := []int32{0, 1, 2, 3, 4, 5, 6, 7, 8}
+		logits, z := make([]float32, 9*50), make([]float64, 9)
+		ses.Logits(nodes, logits)
+		ses.LogZ(logits, z)
+		var loss float64
+		for i, target := range b.Targets {
+			loss += z[i] - float64(logits[i*50+int(target)])
+		}
+		if math.Abs(loss/9-s.Loss) > 1e-5 {
+			t.Errorf("%d rows a run: loss %g, training says %g", step, loss/9, s.Loss)
+		}
+		ses.Close()
+	}
+}
+
+// The number of threads changes nothing, and a model learns to repeat.
+func TestTrainingIsDeterministicAndLearns(t *testing.T) {
+	var first []float64
+	for _, threads := range []int{1, 2, 3} {
+		m := New(tinyConfig(t), 5)
+		tr := NewTrainer(m, TrainerOptions{Threads: threads})
+		var losses []float64
+		for i := range 60 {
+			b := randomBatch(uint64(i%3), 70, 8, 30, 9)
+			s, err := tr.Step(b, 3e-3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			losses = append(losses, s.Loss)
+		}
+		tr.Close()
+		if first == nil {
+			first = losses
+		}
+		for i := range losses {
+			if losses[i] != first[i] {
+				t.Fatalf("%d threads: loss of step %d is %v, with one thread %v", threads, i, losses[i], first[i])
+			}
+		}
+	}
+	if last := first[len(first)-1]; last > first[0]/2 {
+		t.Errorf("loss went from %g to %g", first[0], last)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	for _, name := range []string{"tiny", "small", "base"} {
+		b.Run(name, func(b *testing.B) {
+			c, _ := Preset(name, 4000)
+			m := New(c, 1)
+			tr := NewTrainer(m, TrainerOptions{})
+			defer tr.Close()
+			r := rand.New(rand.NewPCG(1, 1))
+			batch := &Batch{}
+			for len(batch.Tokens) < 1536 {
+				batch.Starts = append(batch.Starts, int32(len(batch.Tokens)))
+				for i := range 20 {
+					batch.Tokens = append(batch.Tokens, r.Int32N(4000))
+					batch.Targets = append(batch.Targets, map[bool]int32{true: 7, false: -1}[i > 11])
+				}
+			}
+			tr.Step(batch, 1e-3)
+			for b.Loop() {
+				tr.Step(batch, 1e-3)
+			}
+			b.ReportMetric(float64(len(batch.Tokens)*b.N)/b.Elapsed().Seconds(), "tok/s")
+		})
+	}
+}

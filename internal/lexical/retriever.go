@@ -2,7 +2,6 @@ package lexical
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"syncabel/internal/terminology"
@@ -30,6 +29,7 @@ type Candidate struct {
 	Name    string  // the knowledge-base name nearest to the query
 	Source  string
 
+	Equal      bool    // the mention equals a name or training string
 	NameScore  float32 // largest cosine to a name; 0 when none shares a 3-gram
 	TrainScore float32 // largest cosine to a training string
 	TrainShare float32 // of the nearest training string's annotations, the part that meant this concept
@@ -193,6 +193,7 @@ func (x *index) candidate(c int32, h hit, queries []string) Candidate {
 	out := Candidate{Concept: int(c), Score: h.score, Source: SourceTFIDF, NameScore: h.nameS,
 		TrainScore: h.train.cosine, TrainShare: h.train.share}
 	exact := slices.ContainsFunc(queries, func(q string) bool { return terminology.Normalize(q) == e.key })
+	out.Equal = exact
 	switch {
 	case e.train && exact:
 		out.Source = SourceMemory
@@ -250,11 +251,4 @@ func (s *Scratch) merge(e *entry, i int32, score float32) {
 		h.score, h.entry = total, i
 	}
 	s.best[e.concept] = h
-}
-
-// Exact returns the concepts of a group that have a name, or training string, equal to the query, best first: the
-// dictionary baseline.
-func (r *Retriever) Exact(s *Scratch, group, query string) []Candidate {
-	all := r.Retrieve(s, group, math.MaxInt, query)
-	return slices.DeleteFunc(all, func(c Candidate) bool { return c.Source != SourceDictionary && c.Source != SourceMemory })
 }

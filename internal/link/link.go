@@ -48,6 +48,7 @@ type Options struct {
 	NamesEach  int               // names of a stage-0 candidate that are scored, the nearest first; default 4
 	Keep       int               // candidates in a prediction; default 10
 	Limit      int               // longest free answer in tokens; default 40
+	Exact      bool              // in Lexical: equal strings only
 	Expand     bool              // replace abbreviations by the long form their document gives
 	GroupMap   map[string]string // type of the corpus -> semantic group
 	Markup     markup.Options    // must be what the model was trained with

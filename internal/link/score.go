@@ -89,6 +89,9 @@ func (l *Linker) listed(t *task, k int) {
 	for _, c := range t.cands {
 		have[c.concept] = true
 	}
+	if l.opt.Exact {
+		all = slices.DeleteFunc(all, func(c lexical.Candidate) bool { return !c.Equal })
+	}
 	for i, c := range all {
 		if i >= k && !have[c.Concept] {
 			continue

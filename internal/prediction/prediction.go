@@ -21,6 +21,8 @@ type Prediction struct {
 	NIL        float64     `json:"nil_probability"`    // calibrated probability that no candidate is right
 	Mode       string      `json:"mode,omitempty"`     // "free", "beam-hf", "beam-trie", "certified-top1", "lexical", ...
 	System     string      `json:"system,omitempty"`   // name of the row in a comparison, e.g. "tfidf", "human+synthetic guided"
+	Tags       []string    `json:"tags,omitempty"`     // strata it belongs to, set by eval.Strata: "unseen concept", "composite" ...
+	Verdict    string      `json:"verdict,omitempty"`  // a judge's word on the first candidate, where there is one
 	Unstable   bool        `json:"unstable,omitempty"` // decided within the engine's numerical noise
 }
 

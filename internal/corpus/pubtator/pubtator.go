@@ -161,7 +161,7 @@ func same(got, want string) bool {
 
 // gold parses a code column. "-1", "-" and an empty column mean NIL.
 func (p *parser) gold(s string) []corpus.Answer {
-	var out []corpus.Answer
+	out := []corpus.Answer{} // not nil: the column is there, so NIL is an annotation
 	alternatives := []string{s}
 	if p.opt.Alternative != "" {
 		alternatives = strings.Split(s, p.opt.Alternative)

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"syncabel/internal/corpus"
+	"syncabel/internal/corpus/pubtator"
+	"syncabel/internal/link"
+	"syncabel/internal/markup"
+	"syncabel/internal/pipeline"
+	"syncabel/internal/prediction"
+	"syncabel/internal/text"
+)
+
+type linkCmd struct {
+	RunDir   string `name:"run" required:"" help:"Folder of a finished run." type:"path"`
+	Model    string `help:"Variant of the run; default: its last."`
+	Seed     uint64 `help:"Seed of the variant; default: its first."`
+	Mode     string `enum:"hybrid,beam-trie,beam-hf,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, free or lexical."`
+	Language string `default:"en" help:"Language of texts that do not say: en, fr, es."`
+	Group    string `help:"Semantic group of mentions that do not say."`
+	K        int    `short:"k" default:"5" help:"Candidates to print."`
+	Text     string `help:"One sentence with marked mentions."`
+	JSON     bool   `name:"json" help:"Print JSON, one mention a line."`
+	File     string `arg:"" optional:"" help:"PubTator file, JSONL of documents, or lines with marked mentions; - is standard input."`
+}
+
+// Help shows examples.
+func (linkCmd) Help() string {
+	return `Examples:
+  syncabel link --run syncabel-demo --text 'He had an [MI]{Disorders} last year.'
+  syncabel link --run syncabel-demo --json notes.pubtator
+  printf '%s\n' '{"id":"1","text":"No [jaundice]{Findings}.","language":"en"}' | syncabel link --run syncabel-demo --json -
+
+A line of JSON is a document of this program ("text", "mentions" with "spans" in bytes and "type") or has marks in its "text".`
+}
+
+// Run links.
+func (c *linkCmd) Run(a *app) error {
+	if (c.Text == "") == (c.File == "") {
+		return &usageError{"link needs either --text or one FILE (- for standard input)"}
+	}
+	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, Threads: a.cli.Threads})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	out := bufio.NewWriter(a.out)
+	defer out.Flush()
+	w := &linkWriter{cmd: c, app: a, linker: o.Linker, out: out}
+	if c.Text != "" {
+		d, err := markup.ParseMarked(c.Text)
+		if err != nil {
+			return &usageError{"--text: " + err.Error()}
+		}
+		return w.documents([]corpus.Document{d})
+	}
+	return w.file(c.File)
+}
+
+type linkWriter struct {
+	cmd    *linkCmd
+	app    *app
+	linker *link.Linker
+	out    *bufio.Writer
+}
+
+// file links a file, recognised by its first line.
+func (w *linkWriter) file(path string) error {
+	in, name := w.app.in, "standard input"
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("reading input: %w", err)
+		}
+		defer f.Close()
+		in, name = f, filepath.Base(path)
+	}
+	r := bufio.NewReaderSize(in, 1<<16)
+	head, _ := r.Peek(1)
+	if len(head) == 1 && head[0] != '{' && path != "-" || len(head) == 1 && looksPubTator(r) {
+		if looksPubTator(r) {
+			docs, warnings, err := pubtator.Read(r, name, pubtator.Options{Language: w.cmd.Language})
+			if err != nil {
+				return err
+			}
+			w.app.report(warnings)
+			return w.documents(docs)
+		}
+	}
+	return w.lines(r, name)
+}
+
+// looksPubTator: the first line is id|t|title.
+func looksPubTator(r *bufio.Reader) bool {
+	head, _ := r.Peek(min(r.Buffered(), 4096))
+	line, _, _ := strings.Cut(string(head), "\n")
+	parts := strings.SplitN(line, "|", 3)
+	return len(parts) == 3 && (parts[1] == "t" || parts[1] == "a")
+}
+
+// maxLine bounds one line of a stream.
+const maxLine = 16 << 20
+
+// lines links a stream, one document a line, and answers each line before reading the next.
+func (w *linkWriter) lines(r io.Reader, name string) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 1<<16), maxLine)
+	for line := 1; sc.Scan(); line++ {
+		if strings.TrimSpace(sc.Text()) == "" {
+			continue
+		}
+		d, err := w.parse(sc.Bytes(), line)
+		if err != nil {
+			return &text.SyntaxError{File: name, Line: line, Msg: err.Error()}
+		}
+		if err := w.documents([]corpus.Document{d}); err != nil {
+			return err
+		}
+		if err := w.out.Flush(); err != nil {
+			return err
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	return nil
+}
+
+func (w *linkWriter) parse(b []byte, line int) (corpus.Document, error) {
+	if b[0] != '{' {
+		d, err := markup.ParseMarked(string(b))
+		d.ID = fmt.Sprint(line)
+		return d, err
+	}
+	var d corpus.Document
+	if err := json.Unmarshal(b, &d); err != nil {
+		return d, err
+	}
+	if len(d.Mentions) == 0 {
+		marked, err := markup.ParseMarked(d.Text)
+		if err != nil {
+			return d, err
+		}
+		d.Text, d.Mentions = marked.Text, marked.Mentions
+	}
+	return d, complete(&d)
+}
+
+// complete checks spans and fills in the texts of mentions.
+func complete(d *corpus.Document) error {
+	for i := range d.Mentions {
+		m := &d.Mentions[i]
+		if len(m.Spans) == 0 {
+			return errors.New("a mention has no spans")
+		}
+		for _, s := range m.Spans {
+			if s.Start < 0 || s.Start >= s.End || s.End > len(d.Text) {
+				return fmt.Errorf("span %d-%d lies outside the text of %d bytes", s.Start, s.End, len(d.Text))
+			}
+		}
+		got := corpus.SurfaceOf(d.Text, m.Spans)
+		if m.Text != "" && m.Text != got {
+			return fmt.Errorf("mention %q expected, but %q stands at its spans", m.Text, got)
+		}
+		m.Text = got
+	}
+	return nil
+}
+
+func (w *linkWriter) documents(docs []corpus.Document) error {
+	for i := range docs {
+		if docs[i].Language == "" {
+			docs[i].Language = w.cmd.Language
+		}
+		for j := range docs[i].Mentions {
+			if m := &docs[i].Mentions[j]; m.Type == "" {
+				m.Type = w.cmd.Group
+			}
+		}
+	}
+	preds, err := w.linker.Link(w.app.ctx, docs)
+	if err != nil {
+		return err
+	}
+	if w.cmd.JSON {
+		return prediction.Write(w.out, preds)
+	}
+	for _, p := range preds {
+		fmt.Fprintf(w.out, "%s\t[%s]{%s}\n", p.Document, p.Text, p.Group)
+		for _, c := range p.Candidates {
+			fmt.Fprintf(w.out, "  %5.1f %%  %-16s %s  (%s)\n", 100*c.Probability, c.Code, c.Name, strings.Join(c.Source, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+// Command syncabel links mentions in biomedical text to the concepts of a knowledge base. One file a verb; the work is in
+// internal, this package talks to the terminal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"syncabel/internal/artifact"
+)
+
+// Exit codes, a contract with scripts.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitWarnings    = 3
+	exitInterrupted = 130
+)
+
+const about = `Links mentions in biomedical text to concepts of a knowledge base, with a language model that can only write names that exist.
+
+Try:  syncabel demo
+
+Results go to standard output, everything else to standard error.
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 warnings treated as failure, 42 permanent, 75 try again, 130 interrupted.`
+
+// cli is the command line.
+type cli struct {
+	Threads    int  `help:"Processor threads to use; changes speed, never a result." default:"0"`
+	Quiet      bool `short:"q" help:"No progress."`
+	FailOnWarn bool `name:"fail-on-warnings" help:"End with exit code 3 when an input had faults."`
+
+	Demo    demoCmd    `cmd:"" help:"Run the whole chain on the built-in example (about two minutes, no network)."`
+	Run     runCmd     `cmd:"" help:"Run the stages of a config in order; finished stages are reused."`
+	Import  importCmd  `cmd:"" help:"Import a knowledge base or a corpus."`
+	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
+	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
+	Compare compareCmd `cmd:"" help:"Compare two prediction files, paired."`
+	Inspect inspectCmd `cmd:"" help:"Say what an artefact holds."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// app is what verbs work with.
+type app struct {
+	ctx      context.Context
+	cli      *cli
+	in       io.Reader
+	out      io.Writer
+	err      io.Writer
+	meter    *meter
+	warnings int
+}
+
+// errWarnings ends a run that was done but whose input had faults.
+var errWarnings = errors.New("the input had faults and --fail-on-warnings is set")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c, kong.Name("syncabel"), kong.Description(about), kong.Writers(out, errOut),
+		kong.Exit(func(n int) { code = n }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		return exitError
+	}
+	kctx, err := parser.Parse(args)
+	if code >= 0 {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "syncabel: %v\nRun syncabel --help for the verbs, syncabel VERB --help for a verb's flags.\n", err)
+		return exitUsage
+	}
+	a := &app{ctx: ctx, cli: &c, in: in, out: out, err: errOut, meter: newMeter(errOut, c.Quiet)}
+	err = kctx.Run(a)
+	a.meter.end()
+	if err == nil && a.warnings > 0 && c.FailOnWarn {
+		err = errWarnings
+	}
+	return a.finish(err)
+}
+
+// finish prints an error with what the user can do about it and returns the exit code.
+func (a *app) finish(err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(a.err, "syncabel: interrupted: %v\nThe same command goes on where this one stopped.\n", err)
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(a.err, "syncabel: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(a.err, "syncabel: %v\n", err)
+	if h := hint(err); h != "" {
+		fmt.Fprintln(a.err, h)
+	}
+	if errors.Is(err, errWarnings) {
+		return exitWarnings
+	}
+	return exitError
+}
+
+// usageError is a fault of the command line that kong cannot see.
+type usageError struct{ msg string }
+
+func (e *usageError) Error() string { return e.msg }
+
+func hint(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "The disk is full. Free some space and run the same command again: finished stages are kept."
+	case errors.Is(err, artifact.ErrUnfinished):
+		return "That folder was not finished. Run the command that makes it again."
+	case errors.Is(err, os.ErrPermission):
+		return "Check the permissions, or choose another folder with --out."
+	case errors.Is(err, os.ErrNotExist) && !strings.Contains(err.Error(), "--set"):
+		return "Check the path; relative paths start at the current folder, those in a config at the folder `data`."
+	}
+	return ""
+}
+
+type versionCmd struct{}
+
+// Run prints version and origin of the program.
+func (versionCmd) Run(a *app) error {
+	_, err := fmt.Fprintln(a.out, "syncabel "+version())
+	return err
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value[:min(12, len(s.Value))]
+		}
+	}
+	if v == "" {
+		return "development"
+	}
+	return v
+}

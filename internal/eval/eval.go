@@ -1,0 +1,251 @@
+// Package eval says how good predictions are: Recall@k and mean reciprocal rank over mentions, by strata, with intervals
+// from a bootstrap over documents, and the paired comparison of two systems. It reads predictions only and never a model,
+// so anyone's output can be scored. It stands after link and before report.
+//
+// Protocols:
+//
+//	strict  every mention with a gold concept counts, linkable or not. A composite is right when all its parts are named.
+//	        With Lenient one part is enough.
+//	paper   the published rule (arXiv 2601.19667), row for row: right when the predicted code equals the annotated one as a
+//	        string; mentions without a code count as wrong.
+package eval
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"syncabel/internal/prediction"
+	"syncabel/internal/stat"
+)
+
+// Protocols of Evaluate.
+const (
+	Strict = "strict"
+	Paper  = "paper"
+)
+
+// Options of Evaluate.
+type Options struct {
+	Protocol string // default Strict
+	Lenient  bool   // one part of a composite is enough
+	Samples  int    // of the bootstrap; default 1,000
+	Seed     uint64
+}
+
+// A Cell is the result of one stratum.
+type Cell struct {
+	N        int           `json:"n"`
+	Correct  int           `json:"correct"`
+	Recall1  stat.Interval `json:"recall@1"`
+	Recall5  stat.Interval `json:"recall@5"`
+	Recall10 stat.Interval `json:"recall@10"`
+	MRR      stat.Interval `json:"mrr"`
+	Lenient  stat.Interval `json:"lenient_recall@1"` // one part of a composite is enough
+}
+
+// A Result is the evaluation of one system.
+type Result struct {
+	System   string          `json:"system,omitempty"`
+	Protocol string          `json:"protocol"`
+	Lenient  bool            `json:"lenient"`
+	Mode     string          `json:"mode,omitempty"`
+	Overall  Cell            `json:"overall"`
+	Strata   map[string]Cell `json:"strata"`
+	NIL      NIL             `json:"nil"`
+	Missing  int             `json:"missing"` // predictions without any gold annotation: not evaluated
+	Verdicts map[string]int  `json:"verdicts,omitempty"`
+}
+
+// NIL counts mentions that mean no concept of the knowledge base.
+type NIL struct {
+	Gold    int `json:"gold"`
+	Right   int `json:"right"`   // abstained there
+	Abstain int `json:"abstain"` // abstained anywhere
+}
+
+// outcome is one evaluated mention.
+type outcome struct {
+	doc     string
+	rank    int // of the first right candidate, from 1; 0: none
+	lenient int // the same when one part is enough
+	tags    []string
+}
+
+// Evaluate scores the predictions of one system.
+func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
+	opt.Protocol, opt.Samples = cmp.Or(opt.Protocol, Strict), cmp.Or(opt.Samples, stat.Samples)
+	if opt.Protocol != Strict && opt.Protocol != Paper {
+		return nil, fmt.Errorf("unknown protocol %q: have %s, %s", opt.Protocol, Strict, Paper)
+	}
+	r := &Result{Protocol: opt.Protocol, Lenient: opt.Lenient, Strata: map[string]Cell{}, Verdicts: map[string]int{}}
+	var list []outcome
+	for i := range preds {
+		p := &preds[i]
+		r.System, r.Mode = cmp.Or(r.System, p.System), cmp.Or(r.Mode, p.Mode)
+		if p.Verdict != "" {
+			r.Verdicts[p.Verdict]++
+		}
+		if o, ok := r.outcome(p, opt); ok {
+			list = append(list, o)
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("none of %d predictions has a gold concept: nothing to evaluate", len(preds))
+	}
+	r.fill(list, opt)
+	return r, nil
+}
+
+// outcome scores one prediction; false when it does not count.
+func (r *Result) outcome(p *prediction.Prediction, opt Options) (outcome, bool) {
+	abstained := len(p.Candidates) == 0
+	if abstained {
+		r.NIL.Abstain++
+	}
+	if len(p.Gold) == 0 {
+		if !p.HasGold {
+			r.Missing++
+			return outcome{}, false
+		}
+		r.NIL.Gold++
+		if abstained {
+			r.NIL.Right++
+		}
+		if opt.Protocol != Paper {
+			return outcome{}, false
+		}
+	}
+	o := outcome{doc: p.Document, tags: Tags(p)}
+	for k := range p.Candidates {
+		whole, part := right(&p.Candidates[k], p.Gold, opt.Protocol)
+		if whole && o.rank == 0 {
+			o.rank = k + 1
+		}
+		if part && o.lenient == 0 {
+			o.lenient = k + 1
+		}
+	}
+	if opt.Lenient {
+		o.rank = o.lenient
+	}
+	return o, true
+}
+
+// right says whether a candidate names a whole answer, and whether it names a part of one.
+func right(c *prediction.Candidate, gold [][]string, protocol string) (whole, part bool) {
+	if c.Code == "" {
+		return false, false
+	}
+	parts := c.Parts
+	if len(parts) == 0 {
+		parts = []string{c.Code}
+	}
+	for _, g := range gold {
+		if protocol == Paper {
+			whole = whole || strings.Join(g, "+") == c.Code
+		} else {
+			whole = whole || sameSet(parts, g)
+		}
+		part = part || slices.ContainsFunc(g, func(id string) bool { return slices.Contains(parts, id) })
+	}
+	return whole, part || whole
+}
+
+func sameSet(a, b []string) bool {
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			return false
+		}
+	}
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			return false
+		}
+	}
+	return true
+}
+
+// fill computes every cell with one set of resamples.
+func (r *Result) fill(list []outcome, opt Options) {
+	docs := documents(list)
+	names := []string{""}
+	for _, o := range list {
+		for _, t := range o.tags {
+			if !slices.Contains(names, t) {
+				names = append(names, t)
+			}
+		}
+	}
+	slices.Sort(names[1:])
+	var columns []stat.Column
+	for _, n := range names {
+		columns = append(columns, measure(list, docs, n)...)
+	}
+	intervals := stat.Bootstrap(columns, opt.Samples, opt.Seed)
+	for i, n := range names {
+		c := cell(intervals[i*measures:(i+1)*measures], columns[i*measures])
+		if n == "" {
+			r.Overall = c
+		} else {
+			r.Strata[n] = c
+		}
+	}
+}
+
+// documents numbers the documents in the order of their names, so that the order of rows does not matter.
+func documents(list []outcome) map[string]int {
+	var ids []string
+	seen := map[string]int{}
+	for _, o := range list {
+		if _, ok := seen[o.doc]; !ok {
+			seen[o.doc] = 0
+			ids = append(ids, o.doc)
+		}
+	}
+	slices.Sort(ids)
+	for i, id := range ids {
+		seen[id] = i
+	}
+	return seen
+}
+
+// measures is the number of columns of a stratum: recall at 1, 5, 10, reciprocal rank, lenient recall at 1.
+const measures = 5
+
+func measure(list []outcome, docs map[string]int, tag string) []stat.Column {
+	den := make([]float64, len(docs))
+	out := make([]stat.Column, measures)
+	for i := range out {
+		out[i] = stat.Column{Num: make([]float64, len(docs)), Den: den}
+	}
+	for _, o := range list {
+		if tag != "" && !slices.Contains(o.tags, tag) {
+			continue
+		}
+		d := docs[o.doc]
+		den[d]++
+		for i, k := range []int{1, 5, 10} {
+			if o.rank > 0 && o.rank <= k {
+				out[i].Num[d]++
+			}
+		}
+		if o.rank > 0 {
+			out[3].Num[d] += 1 / float64(o.rank)
+		}
+		if o.lenient == 1 {
+			out[4].Num[d]++
+		}
+	}
+	return out
+}
+
+func cell(iv []stat.Interval, recall1 stat.Column) Cell {
+	c := Cell{Recall1: iv[0], Recall5: iv[1], Recall10: iv[2], MRR: iv[3], Lenient: iv[4]}
+	for i := range recall1.Num {
+		c.N += int(recall1.Den[i])
+		c.Correct += int(recall1.Num[i])
+	}
+	return c
+}

@@ -1,0 +1,365 @@
+// Package pipeline runs the stages of a project in order: it reads the config, names each stage's folder by the hash of
+// everything that goes into it, and reuses what is finished. It holds no algorithm; those are in the rooms it calls.
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// A Config is a project: one TOML file, a section per stage. Paths are relative to Data, and Data to the file.
+type Config struct {
+	Name   string   `toml:"name"`  // of the project, in folder names and the report
+	Note   string   `toml:"note"`  // a sentence for the report: what this data is
+	Seeds  []uint64 `toml:"seeds"` // one training run each; default [1]
+	Data   string   `toml:"data"`  // folder of the input files; default: the config's own
+	KB     KB       `toml:"kb"`
+	Corpus []Corpus `toml:"corpus"`
+	Synth  Synth    `toml:"synth"`
+	Train  Train    `toml:"train"` // defaults of every model
+	Models []Train  `toml:"model"` // variants that are compared; default: one, as [train] says
+	Link   Link     `toml:"link"`
+	Eval   Eval     `toml:"eval"`
+}
+
+// KB says where the knowledge base comes from.
+type KB struct {
+	Format    string   `toml:"format"` // "table" or "obo"
+	Paths     []string `toml:"paths"`
+	Relations string   `toml:"relations"` // table child, parent
+	Language  string   `toml:"language"`  // of names that do not say
+	Group     string   `toml:"group"`     // semantic group of concepts that do not say
+	Source    string   `toml:"source"`
+	Licence   string   `toml:"licence"`
+}
+
+// Corpus is one annotated corpus in one language.
+type Corpus struct {
+	Format      string   `toml:"format"` // "pubtator" or "jsonl" (our own)
+	Language    string   `toml:"language"`
+	Train       []string `toml:"train"`
+	Dev         []string `toml:"dev"`
+	Test        []string `toml:"test"`
+	Composite   string   `toml:"composite"`   // joins the parts of one answer; default "|"
+	Alternative string   `toml:"alternative"` // joins answers of which any counts
+	Prefix      string   `toml:"prefix"`      // put before codes without a colon
+}
+
+// Synth says which synthetic sentences there are.
+type Synth struct {
+	Journals []string `toml:"journals"`
+}
+
+// Train says how a model is made, examples included.
+type Train struct {
+	Name    string  `toml:"name"`
+	Mode    string  `toml:"mode"`    // mixing: human_only, synth_only, full, full_upsampled; default by what there is
+	Noisy   float64 `toml:"noisy"`   // perturbed names of the knowledge base per human example
+	Synonym float64 `toml:"synonym"` // synonym pairs per human example
+	Noise   float64 `toml:"noise"`   // chance that a human or synthetic mention is perturbed
+	Both    bool    `toml:"both"`    // with link.expand: short and long form in turn
+	Context string  `toml:"context"` // none, sentence, window; default none: small models learn more from names
+	Words   int     `toml:"words"`   // of context window
+
+	Preset      string  `toml:"preset"`     // tiny, small, base; default small
+	Vocabulary  int     `toml:"vocabulary"` // tokens; default 4000
+	Tokens      int     `toml:"tokens"`     // budget of training tokens
+	BatchTokens int     `toml:"batch_tokens"`
+	LR          float64 `toml:"lr"`
+	FinalLR     float64 `toml:"final_lr"`
+	Warmup      int     `toml:"warmup"`
+	Decay       float64 `toml:"decay"`
+	MaxLength   int     `toml:"max_length"`
+}
+
+// Link says how mentions are linked.
+type Link struct {
+	Split      string            `toml:"split"` // default "test"
+	Modes      []string          `toml:"modes"` // default free, beam-trie, hybrid
+	Beams      int               `toml:"beams"` // default 5
+	Candidates int               `toml:"candidates"`
+	NamesEach  int               `toml:"names_each"`
+	Keep       int               `toml:"keep"`
+	Expand     bool              `toml:"expand"` // abbreviations by their document's long form, in training and linking
+	GroupMap   map[string]string `toml:"group_map"`
+}
+
+// Eval says how predictions are scored.
+type Eval struct {
+	Protocol string `toml:"protocol"`
+	Lenient  bool   `toml:"lenient"`
+	Samples  int    `toml:"samples"`
+}
+
+// maxConfig bounds a config file.
+const maxConfig = 4 << 20
+
+// LoadConfig reads a config and applies settings `stage.key=value`. An unknown key is an error that names the nearest one.
+func LoadConfig(path string, settings []string) (*Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading config: %w", err)
+	}
+	if len(b) > maxConfig {
+		return nil, fmt.Errorf("reading config %s: larger than %d bytes", path, maxConfig)
+	}
+	c, err := ParseConfig(b, path, settings)
+	if err != nil {
+		return nil, err
+	}
+	if !filepath.IsAbs(c.Data) {
+		c.Data = filepath.Join(filepath.Dir(path), c.Data)
+	}
+	return c, nil
+}
+
+// ParseConfig is LoadConfig for a config in memory; name stands in errors.
+func ParseConfig(b []byte, name string, settings []string) (*Config, error) {
+	var c Config
+	if err := strict(b, name, &c); err != nil {
+		return nil, err
+	}
+	tree := map[string]any{}
+	if err := toml.Unmarshal(b, &tree); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, s := range settings {
+		if err := set(tree, s); err != nil {
+			return nil, err
+		}
+	}
+	b, err := toml.Marshal(tree)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c = Config{}
+	if err := strict(b, "--set", &c); err != nil {
+		return nil, err
+	}
+	if err := c.inherit(tree); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &c, c.check(name)
+}
+
+// inherit lays each model's own keys over those of [train].
+func (c *Config) inherit(tree map[string]any) error {
+	if len(c.Models) == 0 {
+		c.Models = []Train{c.Train}
+		c.Models[0].Name = cmp.Or(c.Train.Name, "full")
+		return nil
+	}
+	tables, _ := tree["model"].([]any)
+	for i, table := range tables {
+		b, err := toml.Marshal(table)
+		if err != nil {
+			return err
+		}
+		m := c.Train
+		if err := toml.Unmarshal(b, &m); err != nil {
+			return err
+		}
+		c.Models[i] = m
+	}
+	return nil
+}
+
+func (c *Config) check(name string) error {
+	c.Name = cmp.Or(c.Name, strings.TrimSuffix(filepath.Base(name), ".toml"))
+	if len(c.Seeds) == 0 {
+		c.Seeds = []uint64{1}
+	}
+	c.Link.Split = cmp.Or(c.Link.Split, "test")
+	if len(c.Link.Modes) == 0 {
+		c.Link.Modes = []string{"free", "beam-trie", "hybrid"}
+	}
+	if len(c.KB.Paths) == 0 {
+		return fmt.Errorf("%s: [kb] names no file: set kb.paths", name)
+	}
+	if len(c.Corpus) == 0 {
+		return fmt.Errorf("%s: there is no [[corpus]]", name)
+	}
+	var names []string
+	for _, m := range c.Models {
+		if m.Name == "" || strings.ContainsAny(m.Name, `/\@`) || slices.Contains(names, m.Name) {
+			return fmt.Errorf("%s: every [[model]] needs a name of its own without / and @; %q is not", name, m.Name)
+		}
+		names = append(names, m.Name)
+	}
+	return nil
+}
+
+// strict decodes and turns unknown keys into an error with line and nearest key.
+func strict(b []byte, name string, into any) error {
+	dec := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
+	err := dec.Decode(into)
+	var missing *toml.StrictMissingError
+	if errors.As(err, &missing) {
+		e := missing.Errors[0]
+		row, _ := e.Position()
+		key := strings.Join(e.Key(), ".")
+		where := fmt.Sprintf("%s:%d", name, row)
+		if name == "--set" {
+			where = name
+		}
+		return fmt.Errorf("%s: unknown key %q%s", where, key, didYouMean(key, Keys()))
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		row, column := decode.Position()
+		return fmt.Errorf("%s:%d:%d: %w", name, row, column, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func didYouMean(key string, known []string) string {
+	best, at := len(key)/2+2, ""
+	for _, k := range known {
+		if d := distance(key, k); d < best {
+			best, at = d, k
+		}
+	}
+	if at == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %q?", at)
+}
+
+// Keys returns every key a config may have, `stage.key`.
+func Keys() []string {
+	var out []string
+	walkKeys(reflect.TypeFor[Config](), "", &out)
+	return out
+}
+
+func walkKeys(t reflect.Type, prefix string, out *[]string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key := prefix + f.Tag.Get("toml")
+		*out = append(*out, key)
+		ft := f.Type
+		if ft.Kind() == reflect.Slice {
+			ft = ft.Elem()
+		}
+		if ft.Kind() == reflect.Struct {
+			walkKeys(ft, key+".", out)
+		}
+	}
+}
+
+// distance is the Levenshtein distance.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diag := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			up := row[j+1]
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(up+1, row[j]+1, diag+cost)
+			diag = up
+		}
+	}
+	return row[len(b)]
+}
+
+// set applies `a.b=value`; a part that is a number picks an element of an array. The value is TOML, or else a string.
+func set(tree map[string]any, setting string) error {
+	key, value, ok := strings.Cut(setting, "=")
+	if !ok || key == "" {
+		return fmt.Errorf("--set %q: stage.key=value is expected", setting)
+	}
+	if !slices.Contains(Keys(), unnumbered(key)) && !strings.HasPrefix(key, "link.group_map.") {
+		return fmt.Errorf("--set: unknown key %q%s", key, didYouMean(key, Keys()))
+	}
+	if key == "data" {
+		abs, err := filepath.Abs(value)
+		if err != nil {
+			return fmt.Errorf("--set data: %w", err)
+		}
+		tree["data"] = abs
+		return nil
+	}
+	parts := strings.Split(key, ".")
+	at := tree
+	for i, p := range parts[:len(parts)-1] {
+		next, err := descend(at, p, parts[i+1])
+		if err != nil {
+			return fmt.Errorf("--set %q: %w", setting, err)
+		}
+		at = next
+		if isNumber(parts[i+1]) {
+			parts[i+1] = ""
+		}
+		if p == "" {
+			continue
+		}
+	}
+	at[parts[len(parts)-1]] = literal(value)
+	return nil
+}
+
+// descend enters a table, or the numbered (else the first) element of an array of tables.
+func descend(at map[string]any, key, next string) (map[string]any, error) {
+	if key == "" {
+		return at, nil
+	}
+	switch v := at[key].(type) {
+	case nil:
+		t := map[string]any{}
+		at[key] = t
+		return t, nil
+	case map[string]any:
+		return v, nil
+	case []any:
+		i := 0
+		if isNumber(next) {
+			fmt.Sscanf(next, "%d", &i)
+		}
+		if i < len(v) {
+			if t, ok := v[i].(map[string]any); ok {
+				return t, nil
+			}
+		}
+		return nil, fmt.Errorf("%q has %d elements", key, len(v))
+	}
+	return nil, fmt.Errorf("%q is no section", key)
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+func unnumbered(key string) string {
+	var out []string
+	for _, p := range strings.Split(key, ".") {
+		if !isNumber(p) {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, ".")
+}
+
+func literal(value string) any {
+	t := map[string]any{}
+	if err := toml.Unmarshal([]byte("v = "+value), &t); err == nil {
+		return t["v"]
+	}
+	return value
+}

@@ -1,0 +1,313 @@
+package pipeline
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/corpus"
+	"syncabel/internal/dataset"
+	"syncabel/internal/lexical"
+	"syncabel/internal/link"
+	"syncabel/internal/markup"
+	"syncabel/internal/model"
+	"syncabel/internal/model/checkpoint"
+	"syncabel/internal/oracle"
+	"syncabel/internal/terminology"
+	"syncabel/internal/tokenizer"
+	"syncabel/internal/train"
+	"syncabel/internal/trie"
+)
+
+// Files of the stages trie and tune.
+const (
+	trieName    = "names.trie"
+	weightsName = "weights.json"
+)
+
+// data is what training and linking share.
+type data struct {
+	kb      *stage
+	corpus  *stage
+	synth   *stage // nil without synthetic sentences
+	k       *terminology.KB
+	train   []corpus.Document
+	dev     []corpus.Document
+	test    []corpus.Document
+	written []corpus.Document // synthetic
+	stage0  *lexical.Retriever
+}
+
+// fitted is a trained model with what linking needs beside it.
+type fitted struct {
+	cfg     Train
+	seed    uint64
+	model   *stage
+	trie    *stage
+	weights *stage
+}
+
+// fitKey is what a model depends on beside its inputs.
+type fitKey struct {
+	Train    Train
+	Expand   bool
+	GroupMap map[string]string
+}
+
+// fit runs the stages model, trie and tune for one variant and seed.
+func (r *runner) fit(d *data, cfg Train, seed uint64) (*fitted, error) {
+	f := &fitted{cfg: cfg, seed: seed}
+	name := fmt.Sprintf("%s.seed%d", cfg.Name, seed)
+	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
+	if d.synth != nil && cfg.Mode != dataset.HumanOnly {
+		inputs["synth"] = d.synth.hash
+	}
+	var err error
+	f.model, err = r.do("model", name, seed, fitKey{cfg, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
+		return r.train(d, cfg, seed, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.trie, err = r.do("trie", name, 0, nil, map[string]string{"kb": d.kb.hash, "model": f.model.hash}, func(a *artifact.Folder) error {
+		return buildTrie(d, f, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.weights, err = r.do("tune", name, 0, tuneKey(r.cfg.Link), map[string]string{"model": f.model.hash, "trie": f.trie.hash, "corpus": d.corpus.hash},
+		func(a *artifact.Folder) error { return r.tune(d, f, a) })
+	return f, err
+}
+
+// tuneKey keeps what has no bearing on the weights out of their folder's name.
+func tuneKey(l Link) Link {
+	l.Split, l.Modes, l.Keep = "", nil, 0
+	return l
+}
+
+// train makes tokenizer and model from scratch.
+func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) error {
+	set, err := dataset.New(d.k, d.stage0.Vectorizer(), d.train, d.written, datasetOptions(cfg, r.cfg.Link, seed))
+	if err != nil {
+		return err
+	}
+	tok, m, err := fresh(d, cfg, seed)
+	if err != nil {
+		return err
+	}
+	res, err := train.Run(r.ctx, m, tok, set.Stream(), train.Options{Tokens: cfg.Tokens, BatchTokens: cfg.BatchTokens, LR: cfg.LR, FinalLR: cfg.FinalLR,
+		Warmup: cfg.Warmup, Decay: cfg.Decay, MaxLength: cfg.MaxLength, Seed: seed, Threads: r.opt.Threads, Dir: a.Dir,
+		Progress: r.progress("model " + cfg.Name)})
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.RemoveState(a.Dir); err != nil {
+		return err
+	}
+	a.Manifest.Counts = map[string]int64{"parameters": int64(m.Params()), "steps": int64(res.Steps), "tokens": res.Tokens, "vocabulary": int64(m.Config.Vocab), "too_long": int64(res.TooLong)}
+	for o, n := range set.Counts() {
+		a.Manifest.Counts["pool "+o] = int64(n)
+	}
+	for why, n := range set.Skipped {
+		a.Manifest.Counts["mentions without example: "+why] = int64(n)
+	}
+	if err := a.WriteJSON("training.json", res.Log); err != nil {
+		return err
+	}
+	if err := tok.WriteFile(a.Dir); err != nil {
+		return err
+	}
+	return checkpoint.Save(a.Dir, m)
+}
+
+func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {
+	return dataset.Options{Mode: cfg.Mode, Noisy: cfg.Noisy, Synonym: cfg.Synonym, Noise: cfg.Noise, Both: cfg.Both, Expand: l.Expand,
+		Markup: markupOptions(cfg), Seed: seed, GroupMap: l.GroupMap}
+}
+
+func markupOptions(cfg Train) markup.Options {
+	return markup.Options{Context: cfg.Context, Words: cfg.Words}
+}
+
+// Marks of the beginning and the end of a sequence.
+const (
+	bosToken = "<s>"
+	eosToken = "</s>"
+)
+
+// fresh trains the tokenizer on names and training text and draws the first weights.
+func fresh(d *data, cfg Train, seed uint64) (*tokenizer.Tokenizer, *model.Model, error) {
+	special := append([]string{bosToken, eosToken}, markup.Marks(d.k.Groups(), nil)...)
+	tok, err := tokenizer.Train(d.texts(cfg), tokenizer.TrainOptions{VocabSize: cmp.Or(cfg.Vocabulary, 4000), Special: special, Lowercase: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := model.Preset(cmp.Or(cfg.Preset, "small"), tok.VocabSize())
+	if err != nil {
+		return nil, nil, err
+	}
+	c.BOS, _ = tok.ID(bosToken)
+	c.EOS, _ = tok.ID(eosToken)
+	return tok, model.New(c, seed), nil
+}
+
+// texts yields what the tokenizer learns from: every name, every training mention, and the training text where prompts
+// have context.
+func (d *data) texts(cfg Train) func(func(string) bool) {
+	docs := [][]corpus.Document{d.train}
+	if cfg.Mode != dataset.HumanOnly {
+		docs = append(docs, d.written)
+	}
+	context := cmp.Or(cfg.Context, markup.ContextNone) != markup.ContextNone
+	return func(yield func(string) bool) {
+		for i := range d.k.Len() {
+			for _, n := range d.k.Concept(i).Names {
+				if !yield(" " + n.Text) {
+					return
+				}
+			}
+		}
+		for _, list := range docs {
+			for i := range list {
+				if context && !yield(list[i].Text) {
+					return
+				}
+				for _, m := range list[i].Mentions {
+					if !yield(" " + m.Text) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
+	tok, err := tokenizer.Load(filepath.Join(f.model.path, tokenizer.FileName))
+	if err != nil {
+		return err
+	}
+	eos, _ := tok.ID(eosToken)
+	t, long, err := link.BuildTrie(d.k, tok, trie.Options{EOS: eos, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash})
+	if err != nil {
+		return err
+	}
+	a.Manifest.Counts = map[string]int64{"names": int64(t.Leaves()), "nodes": int64(t.Nodes()), "too_long": int64(len(long))}
+	return t.WriteFile(a.Path(trieName))
+}
+
+// tune fits the weights of the hybrid on the development split.
+func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
+	w := link.DefaultWeights()
+	if len(d.dev) > 0 {
+		o, err := r.open(f)
+		if err != nil {
+			return err
+		}
+		defer o.close()
+		l, err := link.New(o.parts(d.k, d.stage0), r.linkOptions(f.cfg, link.Hybrid, nil, "tune "+f.cfg.Name))
+		if err != nil {
+			return err
+		}
+		if w, err = l.Fit(r.ctx, d.dev); err != nil {
+			return err
+		}
+	}
+	a.Manifest.Metrics = map[string]float64{"dev recall@1 where gold is a candidate": w.Recall1, "dev loss": w.Loss}
+	a.Manifest.Counts = map[string]int64{"mentions": int64(w.Mentions)}
+	return a.WriteJSON(weightsName, w)
+}
+
+func (r *runner) linkOptions(cfg Train, mode string, w *link.Weights, label string) link.Options {
+	l := r.cfg.Link
+	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Keep: l.Keep, Expand: l.Expand,
+		GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Progress: r.progress(label)}
+}
+
+// opened is a model ready to answer.
+type opened struct {
+	tok    *tokenizer.Tokenizer
+	trie   *trie.Trie
+	oracle *oracle.Native
+	bos    int32
+}
+
+// arena is the number of nodes of a linking session: some hundred mentions' prompts and candidate names.
+const arena = 16384
+
+func (r *runner) open(f *fitted) (*opened, error) {
+	return openModel(f.model.path, f.trie.path, f.model.man.Files[tokenizer.FileName].SHA256, r.opt.Threads)
+}
+
+// openModel opens a model folder and a trie, which must have been built with its tokenizer.
+func openModel(modelDir, trieDir, tokenizerHash string, threads int) (*opened, error) {
+	tok, err := tokenizer.Load(filepath.Join(modelDir, tokenizer.FileName))
+	if err != nil {
+		return nil, err
+	}
+	m, err := checkpoint.Load(modelDir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := trie.Open(filepath.Join(trieDir, trieName))
+	if err != nil {
+		return nil, err
+	}
+	if t.Tokenizer() != tokenizerHash {
+		t.Close()
+		return nil, fmt.Errorf("the trie in %s was built with another tokenizer than the model in %s: delete it and run again", trieDir, modelDir)
+	}
+	s := model.NewSession(m, model.SessionOptions{Nodes: arena, Threads: threads})
+	return &opened{tok, t, oracle.NewNative(s), m.Config.BOS}, nil
+}
+
+func (o *opened) close() {
+	o.oracle.Close()
+	o.trie.Close()
+}
+
+func (o *opened) parts(kb *terminology.KB, stage0 *lexical.Retriever) link.Parts {
+	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.bos, Oracle: o.oracle, Stage0: stage0}
+}
+
+// observations are the training annotations, each with its short and its long form, for the memory of stage 0.
+func observations(kb *terminology.KB, docs []corpus.Document, l Link) []lexical.Observation {
+	var out []lexical.Observation
+	for i := range docs {
+		var long map[string]string
+		if l.Expand {
+			long = dataset.Expansions(docs[i].Text)
+		}
+		for _, m := range docs[i].Mentions {
+			if m.NIL() || len(m.Gold[0]) != 1 {
+				continue
+			}
+			c, ok := kb.Index(m.Gold[0][0])
+			if !ok {
+				continue
+			}
+			g := dataset.GroupOf(kb, m.Type, l.GroupMap)
+			out = append(out, lexical.Observation{Surface: m.Text, Concept: c, Group: g})
+			if s := dataset.Expand(m.Text, long); s != m.Text {
+				out = append(out, lexical.Observation{Surface: s, Concept: c, Group: g})
+			}
+		}
+	}
+	return out
+}
+
+func readWeights(dir string) (*link.Weights, error) {
+	b, err := os.ReadFile(filepath.Join(dir, weightsName))
+	if err != nil {
+		return nil, fmt.Errorf("reading weights: %w", err)
+	}
+	var w link.Weights
+	if err := json.Unmarshal(b, &w); err != nil {
+		return nil, fmt.Errorf("reading weights in %s: %w", dir, err)
+	}
+	return &w, w.Check()
+}

@@ -1,0 +1,224 @@
+package pipeline
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/corpus"
+	"syncabel/internal/corpus/pubtator"
+	"syncabel/internal/synth"
+	"syncabel/internal/terminology"
+	"syncabel/internal/terminology/gazetteer"
+	"syncabel/internal/terminology/obo"
+	"syncabel/internal/text"
+)
+
+func rawJSON(v any) (json.RawMessage, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encoding options: %w", err)
+	}
+	return b, nil
+}
+
+// ReadKB reads a knowledge base from its source files.
+func ReadKB(cfg KB, resolve func(string) string) (*terminology.KB, []text.Warning, error) {
+	b := terminology.NewBuilder()
+	for _, p := range cfg.Paths {
+		err := open(resolve(p), func(f *os.File) error {
+			name := filepath.Base(p)
+			switch cfg.Format {
+			case "table", "":
+				return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence})
+			case "obo":
+				return obo.Read(b, f, name, obo.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence})
+			}
+			return fmt.Errorf("unknown format %q of a knowledge base: this version reads table and obo", cfg.Format)
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("importing knowledge base: %w", err)
+		}
+	}
+	if cfg.Relations != "" {
+		err := open(resolve(cfg.Relations), func(f *os.File) error {
+			return gazetteer.ReadRelations(b, f, filepath.Base(cfg.Relations))
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("importing hierarchy: %w", err)
+		}
+	}
+	kb, warnings := b.Build()
+	if kb.Len() == 0 {
+		return nil, warnings, fmt.Errorf("importing knowledge base: no concept in %d files", len(cfg.Paths))
+	}
+	return kb, warnings, nil
+}
+
+// ReadCorpus reads the files of a corpus's splits.
+func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []text.Warning, error) {
+	var docs []corpus.Document
+	var warnings []text.Warning
+	for _, s := range []struct {
+		split string
+		paths []string
+	}{{"train", cfg.Train}, {"dev", cfg.Dev}, {"test", cfg.Test}} {
+		for _, p := range s.paths {
+			d, w, err := readDocuments(cfg, resolve(p), s.split)
+			if err != nil {
+				return nil, nil, fmt.Errorf("importing corpus: %w", err)
+			}
+			docs, warnings = append(docs, d...), append(warnings, w...)
+		}
+	}
+	return docs, warnings, nil
+}
+
+func readDocuments(cfg Corpus, path, split string) (docs []corpus.Document, warnings []text.Warning, err error) {
+	err = open(path, func(f *os.File) error {
+		switch cfg.Format {
+		case "pubtator", "":
+			docs, warnings, err = pubtator.Read(f, filepath.Base(path), pubtator.Options{Language: cmp.Or(cfg.Language, "en"), Split: split,
+				Composite: cfg.Composite, Alternative: cfg.Alternative, Prefix: cfg.Prefix})
+		case "jsonl":
+			docs, err = corpus.Read(f, filepath.Base(path))
+			for i := range docs {
+				docs[i].Split = cmp.Or(split, docs[i].Split)
+			}
+		default:
+			err = fmt.Errorf("unknown format %q of a corpus: this version reads pubtator and jsonl", cfg.Format)
+		}
+		return err
+	})
+	return docs, warnings, err
+}
+
+// importKB is the stage kb.
+func (r *runner) importKB() (*stage, *terminology.KB, error) {
+	inputs, err := r.cfg.hashInputs(append(slices.Clone(r.cfg.KB.Paths), r.cfg.KB.Relations)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := r.do("kb", r.cfg.Name, 0, r.cfg.KB, inputs, func(f *artifact.Folder) error {
+		kb, warnings, err := ReadKB(r.cfg.KB, r.cfg.path)
+		if err != nil {
+			return err
+		}
+		return SaveKB(f, kb, warnings)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	kb, err := terminology.Open(filepath.Join(s.path, terminology.FileName))
+	return s, kb, err
+}
+
+// SaveKB writes a knowledge base with its counts into a folder.
+func SaveKB(f *artifact.Folder, kb *terminology.KB, warnings []text.Warning) error {
+	st := kb.Stats()
+	f.Manifest.Counts = map[string]int64{"concepts": int64(st.Concepts), "names": int64(st.Names), "definitions": int64(st.Definitions),
+		"relations": int64(st.Relations), "ambiguous_names": int64(st.AmbiguousNames)}
+	for g, n := range st.Groups {
+		f.Manifest.Counts["group "+g] = int64(n)
+	}
+	for l, n := range st.Languages {
+		f.Manifest.Counts["names "+cmp.Or(l, "of no language")] = int64(n)
+	}
+	f.Manifest.Warnings = summarise(warnings)
+	return kb.WriteFile(f.Path(terminology.FileName))
+}
+
+// importCorpus is the stage corpus: all corpora in one file.
+func (r *runner) importCorpus() (*stage, []corpus.Document, error) {
+	var paths []string
+	for _, c := range r.cfg.Corpus {
+		paths = slices.Concat(paths, c.Train, c.Dev, c.Test)
+	}
+	inputs, err := r.cfg.hashInputs(paths...)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := r.do("corpus", r.cfg.Name, 0, r.cfg.Corpus, inputs, func(f *artifact.Folder) error {
+		var all []corpus.Document
+		var warnings []text.Warning
+		for _, c := range r.cfg.Corpus {
+			docs, w, err := ReadCorpus(c, r.cfg.path)
+			if err != nil {
+				return err
+			}
+			all, warnings = append(all, docs...), append(warnings, w...)
+		}
+		return SaveCorpus(f, all, warnings)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	docs, err := corpus.ReadFile(filepath.Join(s.path, corpus.FileName))
+	return s, docs, err
+}
+
+// SaveCorpus writes documents with their counts into a folder.
+func SaveCorpus(f *artifact.Folder, docs []corpus.Document, warnings []text.Warning) error {
+	n := map[string]int64{"documents": int64(len(docs)), "mentions": int64(corpus.Mentions(docs))}
+	for i := range docs {
+		split := cmp.Or(docs[i].Split, "no split")
+		n["documents "+split]++
+		for _, m := range docs[i].Mentions {
+			n["mentions "+split]++
+			switch {
+			case m.NIL():
+				n["nil"]++
+			case len(m.Gold[0]) > 1:
+				n["composite"]++
+			}
+		}
+	}
+	f.Manifest.Counts = n
+	f.Manifest.Warnings = summarise(warnings)
+	return corpus.WriteFile(f.Path(corpus.FileName), docs)
+}
+
+// checkSynth is the stage synth: journals through the gates. It returns nothing when there is no journal.
+func (r *runner) checkSynth(kb *stage, k *terminology.KB, c *stage, docs []corpus.Document) (*stage, []corpus.Document, error) {
+	if len(r.cfg.Synth.Journals) == 0 {
+		return nil, nil, nil
+	}
+	inputs, err := r.cfg.hashInputs(r.cfg.Synth.Journals...)
+	if err != nil {
+		return nil, nil, err
+	}
+	inputs["kb"], inputs["corpus"] = kb.hash, c.hash
+	s, err := r.do("synth", r.cfg.Name, 0, r.cfg.Synth, inputs, func(f *artifact.Folder) error {
+		var records []synth.Record
+		var warnings []text.Warning
+		for _, p := range r.cfg.Synth.Journals {
+			err := open(r.cfg.path(p), func(file *os.File) error {
+				list, w, err := synth.ReadJournal(file, filepath.Base(p))
+				records, warnings = append(records, list...), append(warnings, w...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		held := append(corpus.Split(docs, "dev"), corpus.Split(docs, "test")...)
+		checked := synth.Check(k, records, held, synth.Options{})
+		if err := SaveCorpus(f, checked.Documents, warnings); err != nil {
+			return err
+		}
+		f.Manifest.Counts["sentences"] = int64(checked.Sentences)
+		for why, n := range checked.Rejected {
+			f.Manifest.Counts["rejected: "+why] = int64(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := corpus.ReadFile(filepath.Join(s.path, corpus.FileName))
+	return s, out, err
+}

@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/corpus"
+	"syncabel/internal/lexical"
+	"syncabel/internal/link"
+	"syncabel/internal/terminology"
+	"syncabel/internal/tokenizer"
+)
+
+// An Opened run links: its knowledge base, a model, stage 0 and the weights, ready.
+type Opened struct {
+	KB     *terminology.KB
+	Record Record
+	Linker *link.Linker
+	model  *opened
+}
+
+// OpenOptions of OpenRun.
+type OpenOptions struct {
+	Model    string // variant; empty: the run's last
+	Seed     uint64 // 0: the first
+	Mode     string // default hybrid
+	Keep     int    // candidates to return
+	Threads  int
+	Progress func(done, total int64)
+}
+
+// ReadRun reads run.json of a folder.
+func ReadRun(dir string) (*Record, error) {
+	b, err := os.ReadFile(filepath.Join(dir, RunName))
+	if err != nil {
+		return nil, fmt.Errorf("opening run: %w: %s is no folder that `syncabel run` or `syncabel demo` finished", err, dir)
+	}
+	var rec Record
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return nil, fmt.Errorf("opening run %s: %w", dir, err)
+	}
+	return &rec, nil
+}
+
+// OpenRun opens the folder of a finished run for linking. Every artefact is checked against its manifest.
+func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
+	rec, err := ReadRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := rec.choose(opt)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range []string{rec.KB, rec.Corpus, m.Model, m.Trie, m.Weights} {
+		if _, err := artifact.Verify(filepath.Join(dir, p)); err != nil {
+			return nil, err
+		}
+	}
+	kb, err := terminology.Open(filepath.Join(dir, rec.KB, terminology.FileName))
+	if err != nil {
+		return nil, err
+	}
+	docs, err := corpus.ReadFile(filepath.Join(dir, rec.Corpus, corpus.FileName))
+	if err != nil {
+		return nil, err
+	}
+	w, err := readWeights(filepath.Join(dir, m.Weights))
+	if err != nil {
+		return nil, err
+	}
+	hash, err := artifact.HashFile(filepath.Join(dir, m.Model, tokenizer.FileName))
+	if err != nil {
+		return nil, err
+	}
+	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), hash.SHA256, opt.Threads)
+	if err != nil {
+		return nil, err
+	}
+	stage0 := lexical.NewRetriever(kb, lexical.Options{Names: true, Training: observations(kb, corpus.Split(docs, "train"), rec.Link)})
+	if opt.Mode == "" {
+		opt.Mode = link.Hybrid
+	}
+	l := rec.Link
+	linker, err := link.New(o.parts(kb, stage0), link.Options{Mode: opt.Mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach,
+		Keep: opt.Keep, Expand: l.Expand, GroupMap: l.GroupMap, Markup: markupOptions(m.Train), Weights: w, System: m.Name, Progress: opt.Progress})
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	return &Opened{kb, *rec, linker, o}, nil
+}
+
+// choose picks the model that opt asks for.
+func (rec *Record) choose(opt OpenOptions) (*ModelRecord, error) {
+	var names []string
+	for i := len(rec.Models) - 1; i >= 0; i-- {
+		m := &rec.Models[i]
+		names = append(names, fmt.Sprintf("%s (seed %d)", m.Name, m.Seed))
+		if opt.Model == "" {
+			opt.Model = m.Name
+		}
+	}
+	i := slices.IndexFunc(rec.Models, func(m ModelRecord) bool { return m.Name == opt.Model && (opt.Seed == 0 || opt.Seed == m.Seed) })
+	if i < 0 {
+		return nil, fmt.Errorf("the run has no model %q with seed %d: it has %v", opt.Model, opt.Seed, names)
+	}
+	return &rec.Models[i], nil
+}
+
+// Close frees the model.
+func (o *Opened) Close() { o.model.close() }

@@ -1,0 +1,302 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/corpus"
+	"syncabel/internal/eval"
+	"syncabel/internal/lexical"
+	"syncabel/internal/link"
+	"syncabel/internal/prediction"
+	"syncabel/internal/report"
+)
+
+// RunName is the file that says what a run's folder holds.
+const RunName = "run.json"
+
+// A Record is run.json: where each stage of the run stands, and which model links by default.
+type Record struct {
+	Kind    string           `json:"kind"` // "run"
+	Name    string           `json:"name"`
+	Program string           `json:"program"`
+	KB      string           `json:"kb"` // folders below the run's
+	Corpus  string           `json:"corpus"`
+	Synth   string           `json:"synth,omitempty"`
+	Models  []ModelRecord    `json:"models"` // the last is the default
+	Link    Link             `json:"link"`
+	Systems []System         `json:"systems"`
+	Counts  map[string]int64 `json:"counts"`
+}
+
+// A ModelRecord is one trained variant.
+type ModelRecord struct {
+	Name    string `json:"name"`
+	Seed    uint64 `json:"seed"`
+	Model   string `json:"model"`
+	Trie    string `json:"trie"`
+	Weights string `json:"weights"`
+	Train   Train  `json:"train"`
+}
+
+// Run runs the stages of cfg in order and returns what the report says. What an earlier run finished is taken over.
+func Run(ctx context.Context, cfg *Config, opt Options) (*report.Report, error) {
+	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
+	if err := r.checkOut(); err != nil {
+		return nil, err
+	}
+	d, err := r.prepare()
+	if err != nil {
+		return nil, err
+	}
+	docs := d.split(cfg.Link.Split)
+	if len(docs) == 0 {
+		return nil, fmt.Errorf("there is no document in split %q: name its files in [[corpus]] or choose another link.split", cfg.Link.Split)
+	}
+	systems, models, err := r.systems(d, docs)
+	if err != nil {
+		return nil, err
+	}
+	rep, err := r.report(d, systems, models, docs)
+	if err != nil {
+		return nil, err
+	}
+	return rep, r.record(d, systems, models)
+}
+
+// checkOut refuses a folder that holds something else.
+func (r *runner) checkOut() error {
+	list, err := os.ReadDir(r.opt.Out)
+	if errors.Is(err, fs.ErrNotExist) || len(list) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading output folder: %w", err)
+	}
+	for _, e := range list {
+		if e.Name() == "work" || e.Name() == RunName {
+			return nil
+		}
+	}
+	if slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() != "data" }) {
+		return fmt.Errorf("output folder %s holds other files and no earlier run: choose an empty or new folder", r.opt.Out)
+	}
+	return nil
+}
+
+func (r *runner) prepare() (*data, error) {
+	d := &data{}
+	var err error
+	if d.kb, d.k, err = r.importKB(); err != nil {
+		return nil, err
+	}
+	var docs []corpus.Document
+	if d.corpus, docs, err = r.importCorpus(); err != nil {
+		return nil, err
+	}
+	if d.synth, d.written, err = r.checkSynth(d.kb, d.k, d.corpus, docs); err != nil {
+		return nil, err
+	}
+	d.train, d.dev, d.test = corpus.Split(docs, "train"), corpus.Split(docs, "dev"), corpus.Split(docs, "test")
+	d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, d.train, r.cfg.Link)})
+	return d, nil
+}
+
+func (d *data) split(name string) []corpus.Document {
+	switch name {
+	case "train":
+		return d.train
+	case "dev":
+		return d.dev
+	}
+	return d.test
+}
+
+// systems runs every row: baselines, then each variant and seed in each mode.
+func (r *runner) systems(d *data, docs []corpus.Document) (out []*System, models []*fitted, err error) {
+	for _, row := range r.lexicalRows() {
+		s, err := r.baseline(d, row, docs)
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, s)
+	}
+	for _, cfg := range r.cfg.Models {
+		for _, seed := range r.cfg.Seeds {
+			f, err := r.fit(d, cfg, seed)
+			if err != nil {
+				return nil, nil, err
+			}
+			models = append(models, f)
+			for _, mode := range r.cfg.Link.Modes {
+				s, err := r.modelSystem(d, f, mode, docs)
+				if err != nil {
+					return nil, nil, err
+				}
+				out = append(out, s)
+			}
+		}
+	}
+	return out, models, nil
+}
+
+// row joins the seeds of a system. Their predictions are pooled: recall is then the mean over seeds, and its interval, over
+// documents, is the mean's.
+type row struct {
+	name  string
+	model string
+	mode  string
+	seeds []*System
+	preds []prediction.Prediction
+	res   *eval.Result
+}
+
+func (r *runner) rows(systems []*System) ([]*row, error) {
+	var out []*row
+	for _, s := range systems {
+		i := slices.IndexFunc(out, func(x *row) bool { return x.name == s.Name })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &row{name: s.Name, model: s.Model, mode: s.Mode})
+		}
+		out[i].seeds = append(out[i].seeds, s)
+		out[i].preds = append(out[i].preds, s.preds...)
+	}
+	for _, x := range out {
+		res, err := eval.Evaluate(x.preds, r.evalOptions())
+		if err != nil {
+			return nil, err
+		}
+		x.res = res
+	}
+	return out, nil
+}
+
+// repeated pools a row without seeds as often as another has them, so that the two can be paired.
+func repeated(x *row, times int) []prediction.Prediction {
+	var out []prediction.Prediction
+	for len(x.seeds)*len(out) < times*len(x.preds) {
+		out = append(out, x.preds...)
+	}
+	return out
+}
+
+func (r *runner) report(d *data, systems []*System, models []*fitted, docs []corpus.Document) (*report.Report, error) {
+	rows, err := r.rows(systems)
+	if err != nil {
+		return nil, err
+	}
+	rep := &report.Report{Title: r.cfg.Name, Note: r.cfg.Note, Program: r.opt.Program, Split: r.cfg.Link.Split, Documents: len(docs),
+		Protocol: rows[0].res.Protocol, Lenient: rows[0].res.Lenient}
+	for _, x := range rows {
+		out := report.Row{System: x.name, Mode: x.mode, Seeds: len(x.seeds), Overall: x.res.Overall, Strata: x.res.Strata}
+		for _, s := range x.seeds {
+			out.BySeed = append(out.BySeed, s.Result.Overall.Recall1.Value)
+		}
+		rep.Rows = append(rep.Rows, out)
+	}
+	if rep.Comparisons, err = r.comparisons(rows); err != nil {
+		return nil, err
+	}
+	r.describe(rep, d, models)
+	rep.Errors = report.Errors(rows[len(rows)-1].preds, report.MaxErrors)
+	return rep, rep.Write(filepath.Join(r.opt.Out, "report"))
+}
+
+// comparisons pairs what the reader will ask about: every model's best mode against the best row of string comparison,
+// guided against free, and each variant against the first.
+func (r *runner) comparisons(rows []*row) ([]report.Comparison, error) {
+	var out []report.Comparison
+	add := func(a, b *row) error {
+		if a == nil || b == nil || a == b {
+			return nil
+		}
+		c, err := eval.Compare(repeated(a, len(a.seeds)), repeated(b, len(a.seeds)), r.evalOptions())
+		if err != nil {
+			return err
+		}
+		out = append(out, report.Comparison{A: a.name, B: b.name, Overall: c.Recall1, Unseen: c.Strata[eval.UnseenConcept].Test, Seen: c.Strata[eval.SeenConcept].Test})
+		return nil
+	}
+	best := bestLexical(rows)
+	first := r.cfg.Models[0].Name
+	for _, m := range r.cfg.Models {
+		if err := add(find(rows, m.Name, link.BeamTrie), find(rows, m.Name, link.Free)); err != nil {
+			return nil, err
+		}
+		if err := add(find(rows, m.Name, link.Hybrid), best); err != nil {
+			return nil, err
+		}
+		for _, mode := range r.cfg.Link.Modes {
+			if m.Name != first {
+				if err := add(find(rows, m.Name, mode), find(rows, first, mode)); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func find(rows []*row, model, mode string) *row {
+	i := slices.IndexFunc(rows, func(x *row) bool { return x.model == model && x.mode == mode })
+	if i < 0 {
+		return nil
+	}
+	return rows[i]
+}
+
+func bestLexical(rows []*row) *row {
+	var best *row
+	for _, x := range rows {
+		if x.model == "" && (best == nil || x.res.Overall.Recall1.Value > best.res.Overall.Recall1.Value) {
+			best = x
+		}
+	}
+	return best
+}
+
+// describe tells what went in, from the manifests.
+func (r *runner) describe(rep *report.Report, d *data, models []*fitted) {
+	add := func(title string, s *stage) {
+		if s != nil {
+			rep.Stages = append(rep.Stages, report.Stage{Title: title, Folder: s.Dir, Counts: s.man.Counts, Warnings: s.man.Warnings, Seconds: s.man.Times.Seconds})
+		}
+	}
+	add("knowledge base", d.kb)
+	add("corpus", d.corpus)
+	add("synthetic sentences", d.synth)
+	for _, f := range models {
+		add(fmt.Sprintf("model %s, seed %d", f.cfg.Name, f.seed), f.model)
+		add(fmt.Sprintf("trie of %s", f.cfg.Name), f.trie)
+	}
+}
+
+func (r *runner) record(d *data, systems []*System, models []*fitted) error {
+	rec := Record{Kind: "run", Name: r.cfg.Name, Program: r.opt.Program, KB: d.kb.Dir, Corpus: d.corpus.Dir, Link: r.cfg.Link,
+		Counts: map[string]int64{"concepts": d.kb.man.Counts["concepts"], "names": d.kb.man.Counts["names"],
+			"documents": d.corpus.man.Counts["documents"], "mentions": d.corpus.man.Counts["mentions"], "systems": int64(len(systems)), "models": int64(len(models))}}
+	if d.synth != nil {
+		rec.Synth = d.synth.Dir
+	}
+	for _, f := range models {
+		rec.Models = append(rec.Models, ModelRecord{f.cfg.Name, f.seed, f.model.Dir, f.trie.Dir, f.weights.Dir, f.cfg})
+	}
+	for _, s := range systems {
+		c := *s
+		c.Result = nil
+		rec.Systems = append(rec.Systems, c)
+	}
+	b, err := json.MarshalIndent(rec, "", " ")
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", RunName, err)
+	}
+	return artifact.WriteFile(filepath.Join(r.opt.Out, RunName), append(b, '\n'))
+}

@@ -1,0 +1,214 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/corpus"
+	"syncabel/internal/eval"
+	"syncabel/internal/lexical"
+	"syncabel/internal/link"
+	"syncabel/internal/prediction"
+	"syncabel/internal/terminology"
+)
+
+// A System is one row of the report: its predictions and their evaluation.
+type System struct {
+	Name        string       `json:"name"`
+	Model       string       `json:"model,omitempty"` // variant; empty for string comparison
+	Mode        string       `json:"mode"`
+	Seed        uint64       `json:"seed,omitempty"`
+	Predictions string       `json:"predictions"` // folder below the run's
+	Evaluation  string       `json:"evaluation"`
+	Result      *eval.Result `json:"-"`
+	preds       []prediction.Prediction
+}
+
+// lexicalRow is one baseline of string comparison.
+type lexicalRow struct {
+	Name   string
+	Exact  bool // equal strings only
+	Memory bool // training annotations too
+	Expand bool // abbreviations by their long form
+}
+
+func (r *runner) lexicalRows() []lexicalRow {
+	rows := []lexicalRow{{"dictionary", true, false, false}, {"dictionary + training", true, true, false},
+		{"TF-IDF", false, false, false}, {"TF-IDF + training", false, true, false}}
+	if r.cfg.Link.Expand {
+		rows = append(rows, lexicalRow{"TF-IDF + training + abbreviations", false, true, true})
+	}
+	return rows
+}
+
+// baseline links with string comparison alone.
+func (r *runner) baseline(d *data, row lexicalRow, docs []corpus.Document) (*System, error) {
+	l := Link{Expand: row.Expand, GroupMap: r.cfg.Link.GroupMap, Keep: r.cfg.Link.Keep, Split: r.cfg.Link.Split}
+	s := &System{Name: row.Name, Mode: link.Lexical}
+	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
+	key := struct {
+		Row  lexicalRow
+		Link Link
+	}{row, l}
+	return r.score(d, s, 0, key, inputs, func() ([]prediction.Prediction, error) {
+		opt := lexical.Options{Names: true}
+		if row.Memory {
+			opt.Training = observations(d.k, d.train, l)
+		}
+		linker, err := link.New(link.Parts{KB: d.k, Stage0: lexical.NewRetriever(d.k, opt)},
+			link.Options{Mode: link.Lexical, Exact: row.Exact, Expand: row.Expand, GroupMap: l.GroupMap, Keep: l.Keep, System: s.Name})
+		if err != nil {
+			return nil, err
+		}
+		return linker.Link(r.ctx, docs)
+	})
+}
+
+// modelSystem links with a model in one mode.
+func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Document) (*System, error) {
+	s := &System{Name: f.cfg.Name + " " + modeName(mode), Model: f.cfg.Name, Mode: mode, Seed: f.seed}
+	inputs := map[string]string{"corpus": d.corpus.hash, "model": f.model.hash, "trie": f.trie.hash}
+	if mode == link.Hybrid {
+		inputs["weights"] = f.weights.hash
+	}
+	l := r.cfg.Link
+	l.Modes = nil
+	key := struct {
+		Mode string
+		Link Link
+	}{mode, l}
+	return r.score(d, s, f.seed, key, inputs, func() ([]prediction.Prediction, error) {
+		o, err := r.open(f)
+		if err != nil {
+			return nil, err
+		}
+		defer o.close()
+		w, err := readWeights(f.weights.path)
+		if err != nil {
+			return nil, err
+		}
+		opt := r.linkOptions(f.cfg, mode, w, "link "+s.Name)
+		opt.System = s.Name
+		linker, err := link.New(o.parts(d.k, d.stage0), opt)
+		if err != nil {
+			return nil, err
+		}
+		return linker.Link(r.ctx, docs)
+	})
+}
+
+// modeName is how tables call a mode.
+func modeName(mode string) string {
+	switch mode {
+	case link.BeamTrie:
+		return "guided"
+	case link.Hybrid:
+		return "guided + stage 0"
+	}
+	return mode
+}
+
+// score runs the stages link and eval for one system.
+func (r *runner) score(d *data, s *System, seed uint64, key any, inputs map[string]string, run func() ([]prediction.Prediction, error)) (*System, error) {
+	name := slug(s.Name)
+	if seed > 0 {
+		name = fmt.Sprintf("%s.seed%d", name, seed)
+	}
+	linked, err := r.do("link", name, 0, key, inputs, func(a *artifact.Folder) error {
+		preds, err := run()
+		if err != nil {
+			return err
+		}
+		d.tagger(r.cfg.Link).Tag(preds)
+		a.Manifest.Counts = map[string]int64{"mentions": int64(len(preds))}
+		return prediction.WriteFile(a.Path(prediction.FileName), preds)
+	})
+	if err != nil {
+		return nil, err
+	}
+	evaluated, err := r.do("eval", name, 0, r.cfg.Eval, map[string]string{"predictions": linked.hash}, func(a *artifact.Folder) error {
+		preds, err := prediction.ReadFile(filepath.Join(linked.path, prediction.FileName))
+		if err != nil {
+			return err
+		}
+		res, err := eval.Evaluate(preds, r.evalOptions())
+		if err != nil {
+			return err
+		}
+		a.Manifest.Metrics = map[string]float64{"recall@1": res.Overall.Recall1.Value}
+		return a.WriteJSON(evaluationName, res)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Predictions, s.Evaluation = linked.Dir, evaluated.Dir
+	if s.preds, err = prediction.ReadFile(filepath.Join(linked.path, prediction.FileName)); err != nil {
+		return nil, err
+	}
+	s.Result, err = readEvaluation(evaluated.path)
+	return s, err
+}
+
+const evaluationName = "evaluation.json"
+
+func (r *runner) evalOptions() eval.Options {
+	return eval.Options{Protocol: r.cfg.Eval.Protocol, Lenient: r.cfg.Eval.Lenient, Samples: r.cfg.Eval.Samples, Seed: 1}
+}
+
+func readEvaluation(dir string) (*eval.Result, error) {
+	b, err := os.ReadFile(filepath.Join(dir, evaluationName))
+	if err != nil {
+		return nil, fmt.Errorf("reading evaluation: %w", err)
+	}
+	var res eval.Result
+	if err := json.Unmarshal(b, &res); err != nil {
+		return nil, fmt.Errorf("reading evaluation in %s: %w", dir, err)
+	}
+	return &res, nil
+}
+
+// tagger knows what the human training annotations showed. Seen and unseen mean the same for every system, whatever else
+// it was trained on.
+func (d *data) tagger(l Link) *eval.Tagger {
+	t := &eval.Tagger{Concepts: map[string]bool{}, Mentions: map[string]bool{}, InKB: d.k.Has}
+	for i := range d.train {
+		for _, m := range d.train[i].Mentions {
+			t.Mentions[eval.Fold(m.Text)] = true
+			for _, a := range m.Gold {
+				for _, id := range a {
+					t.Concepts[id] = true
+				}
+			}
+		}
+	}
+	t.Named = func(id, mention string) bool {
+		i, ok := d.k.Index(id)
+		if !ok {
+			return false
+		}
+		for _, n := range d.k.Concept(i).Names {
+			if terminology.Normalize(n.Text) == terminology.Normalize(mention) {
+				return true
+			}
+		}
+		return false
+	}
+	return t
+}
+
+// slug makes a folder name of a system's name.
+func slug(s string) string {
+	out := []rune{}
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r == '.', r == '_':
+			out = append(out, r)
+		case len(out) > 0 && out[len(out)-1] != '-':
+			out = append(out, '-')
+		}
+	}
+	return string(out)
+}

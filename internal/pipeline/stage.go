@@ -1,0 +1,143 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/text"
+)
+
+// Options of Run.
+type Options struct {
+	Out      string // folder of the run
+	Program  string // version, for manifests
+	Threads  int    // 0: all processors; changes no result
+	Progress func(stage string, done, total int64)
+	Log      func(format string, args ...any) // a line for people about a stage
+}
+
+// runner is one run of a config.
+type runner struct {
+	ctx context.Context
+	cfg *Config
+	opt Options
+}
+
+// stage is a finished folder.
+type stage struct {
+	Dir  string // below the run's folder, with slashes
+	hash string
+	path string
+	man  *artifact.Manifest
+}
+
+// do finds a finished folder of a stage or makes it. Work done before an interruption stays in the folder for `make` to
+// find.
+func (r *runner) do(kind, name string, seed uint64, options any, inputs map[string]string, build func(*artifact.Folder) error) (*stage, error) {
+	key, err := artifact.Key(kind, seed, options, inputs)
+	if err != nil {
+		return nil, err
+	}
+	rel := filepath.Join("work", kind, name+"@"+key)
+	dir := filepath.Join(r.opt.Out, rel)
+	m, err := artifact.Verify(dir)
+	switch {
+	case err == nil:
+		r.log("%-12s %s (finished before)", kind, name)
+		return &stage{filepath.ToSlash(rel), m.Hash(), dir, m}, nil
+	case errors.Is(err, artifact.ErrDamaged):
+		return nil, fmt.Errorf("%w: delete the folder %s and run again to make it anew", err, dir)
+	case !errors.Is(err, artifact.ErrUnfinished) && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	raw, err := rawJSON(options)
+	if err != nil {
+		return nil, err
+	}
+	f, err := artifact.Create(dir, artifact.Manifest{Kind: kind, Program: r.opt.Program, Seed: seed, Key: key, Options: raw, Inputs: inputs})
+	if err != nil {
+		return nil, err
+	}
+	r.log("%-12s %s ...", kind, name)
+	if err := build(f); err != nil {
+		return nil, fmt.Errorf("stage %s %q: %w", kind, name, err)
+	}
+	if err := f.Commit(); err != nil {
+		return nil, err
+	}
+	for _, w := range f.Manifest.Warnings {
+		r.log("%-12s %d x %s, e.g. %s", "warning", w.Count, w.Kind, w.Examples[0])
+	}
+	return &stage{filepath.ToSlash(rel), f.Manifest.Hash(), dir, &f.Manifest}, nil
+}
+
+func (r *runner) log(format string, args ...any) {
+	if r.opt.Log != nil {
+		r.opt.Log(format, args...)
+	}
+}
+
+func (r *runner) progress(stage string) func(done, total int64) {
+	return func(done, total int64) {
+		if r.opt.Progress != nil {
+			r.opt.Progress(stage, done, total)
+		}
+	}
+}
+
+// path resolves an input file.
+func (c *Config) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.Data, p)
+}
+
+// hashInputs hashes input files under the names the config gives them.
+func (c *Config) hashInputs(paths ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range paths {
+		if p == "" {
+			continue
+		}
+		h, err := artifact.HashFile(c.path(p))
+		if err != nil {
+			return nil, fmt.Errorf("reading input %q: %w: set `data` to the folder that holds it (--set data=DIR)", p, err)
+		}
+		out[p] = h.SHA256
+	}
+	return out, nil
+}
+
+// summarise groups warnings by kind with the first few in words.
+func summarise(list []text.Warning) []artifact.Warning {
+	const examples = 5
+	var out []artifact.Warning
+	for _, w := range list {
+		i := slices.IndexFunc(out, func(a artifact.Warning) bool { return a.Kind == w.Kind })
+		if i < 0 {
+			i = len(out)
+			out = append(out, artifact.Warning{Kind: w.Kind})
+		}
+		out[i].Count++
+		if len(out[i].Examples) < examples {
+			out[i].Examples = append(out[i].Examples, w.String())
+		}
+	}
+	return out
+}
+
+func open(path string, f func(*os.File) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return f(file)
+}

@@ -1,0 +1,243 @@
+// Package report turns evaluations into something to read: text for the terminal, JSON for programs, and one HTML file
+// that needs no server and asks nobody. It reads results, never logs and never a model. It is the last stage of the chain.
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/eval"
+	"syncabel/internal/prediction"
+	"syncabel/internal/stat"
+)
+
+// A Report is what one run has to say.
+type Report struct {
+	Title       string       `json:"title"`
+	Note        string       `json:"note,omitempty"`
+	Program     string       `json:"program"`
+	Split       string       `json:"split"`
+	Documents   int          `json:"documents"`
+	Protocol    string       `json:"protocol"`
+	Lenient     bool         `json:"lenient"`
+	Rows        []Row        `json:"rows"`
+	Comparisons []Comparison `json:"comparisons"`
+	Stages      []Stage      `json:"stages"`
+	Errors      []Error      `json:"errors"`
+}
+
+// A Row is one system. With several seeds its figures are means over them.
+type Row struct {
+	System  string               `json:"system"`
+	Mode    string               `json:"mode"`
+	Seeds   int                  `json:"seeds"`
+	BySeed  []float64            `json:"recall@1_by_seed"`
+	Overall eval.Cell            `json:"overall"`
+	Strata  map[string]eval.Cell `json:"strata"`
+}
+
+// A Comparison is a paired difference of Recall@1, A minus B.
+type Comparison struct {
+	A       string    `json:"a"`
+	B       string    `json:"b"`
+	Overall stat.Test `json:"overall"`
+	Seen    stat.Test `json:"seen_concepts"`
+	Unseen  stat.Test `json:"unseen_concepts"`
+}
+
+// A Stage says what one folder holds.
+type Stage struct {
+	Title    string             `json:"title"`
+	Folder   string             `json:"folder"`
+	Counts   map[string]int64   `json:"counts"`
+	Warnings []artifact.Warning `json:"warnings,omitempty"`
+	Seconds  float64            `json:"-"` // differs between equal runs, so it is in the manifests only
+}
+
+// An Error is a mention that a system got wrong.
+type Error struct {
+	Document   string                 `json:"document"`
+	Text       string                 `json:"text"`
+	Sentence   string                 `json:"sentence"`
+	Gold       string                 `json:"gold"`
+	Tags       []string               `json:"tags"`
+	Candidates []prediction.Candidate `json:"candidates"`
+}
+
+// MaxErrors bounds the list of errors in a report.
+const MaxErrors = 60
+
+// Errors lists the first mentions whose first candidate is no part of the gold.
+func Errors(preds []prediction.Prediction, limit int) []Error {
+	var out []Error
+	for _, p := range preds {
+		if len(p.Gold) == 0 || len(out) == limit {
+			continue
+		}
+		ok := len(p.Candidates) > 0 && slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.Contains(g, p.Candidates[0].Code) })
+		if ok {
+			continue
+		}
+		var gold []string
+		for _, g := range p.Gold {
+			gold = append(gold, strings.Join(g, "+"))
+		}
+		out = append(out, Error{p.Document, p.Text, p.Sentence, strings.Join(gold, " or "), p.Tags, p.Candidates[:min(3, len(p.Candidates))]})
+	}
+	return out
+}
+
+// Columns are the strata a table shows: all, seen and unseen concepts, and per language where there are several.
+func (r *Report) Columns() []string {
+	out := []string{"", eval.SeenConcept, eval.UnseenConcept}
+	if r.has(eval.NotLinkable) {
+		out = append(out, eval.Linkable)
+	}
+	out = append(out, eval.UnseenMention)
+	var languages []string
+	for _, row := range r.Rows {
+		for name := range row.Strata {
+			if l, ok := strings.CutPrefix(name, "language "); ok && !slices.Contains(languages, l) {
+				languages = append(languages, l)
+			}
+		}
+	}
+	slices.SortFunc(languages, func(a, b string) int {
+		return cmp.Or(cmp.Compare(languageOrder(a), languageOrder(b)), cmp.Compare(a, b))
+	})
+	if len(languages) > 1 {
+		for _, l := range languages {
+			out = append(out, "language "+l, eval.UnseenConcept+" "+l)
+		}
+	}
+	return out
+}
+
+func (r *Report) has(stratum string) bool {
+	return slices.ContainsFunc(r.Rows, func(row Row) bool { _, ok := row.Strata[stratum]; return ok })
+}
+
+func languageOrder(l string) int { return strings.Index("en fr es "+l, l) }
+
+// ColumnTitle is how a table heads a stratum.
+func ColumnTitle(c string) string {
+	if c == "" {
+		return "all"
+	}
+	c = strings.TrimPrefix(c, "language ")
+	c = strings.Replace(c, eval.UnseenConcept+" ", "unseen ", 1)
+	return strings.Replace(c, " concept", "", 1)
+}
+
+// Cell returns a row's figures in a stratum.
+func (row *Row) Cell(stratum string) (eval.Cell, bool) {
+	if stratum == "" {
+		return row.Overall, true
+	}
+	c, ok := row.Strata[stratum]
+	return c, ok
+}
+
+// Text renders the report's tables for a terminal.
+func (r *Report) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: Recall@1 in percent [95 %% interval] on the %s split, %d documents\n\n", r.Title, r.Split, r.Documents)
+	width := 6
+	for _, row := range r.Rows {
+		width = max(width, len(row.System))
+	}
+	columns := r.Columns()
+	fmt.Fprintf(&b, "%-*s", width, "")
+	for _, c := range columns {
+		fmt.Fprintf(&b, "  %-17s", ColumnTitle(c))
+	}
+	b.WriteString("\n")
+	fmt.Fprintf(&b, "%-*s", width, "mentions")
+	for _, c := range columns {
+		fmt.Fprintf(&b, "  %-17d", r.size(c))
+	}
+	b.WriteString("\n")
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		fmt.Fprintf(&b, "%-*s", width, row.System)
+		for _, c := range columns {
+			cell, ok := row.Cell(c)
+			if !ok {
+				fmt.Fprintf(&b, "  %-17s", "-")
+				continue
+			}
+			fmt.Fprintf(&b, "  %-17s", Percent(cell.Recall1))
+		}
+		b.WriteString(strings.TrimRight(seedNote(row), "\n") + "\n")
+	}
+	r.differences(&b)
+	return b.String()
+}
+
+func (r *Report) size(stratum string) int {
+	for i := range r.Rows {
+		if c, ok := r.Rows[i].Cell(stratum); ok {
+			return c.N / max(r.Rows[i].Seeds, 1)
+		}
+	}
+	return 0
+}
+
+func seedNote(row *Row) string {
+	if row.Seeds < 2 {
+		return ""
+	}
+	var s []string
+	for _, v := range row.BySeed {
+		s = append(s, fmt.Sprintf("%.1f", 100*v))
+	}
+	return "  mean of seeds " + strings.Join(s, ", ")
+}
+
+// Percent writes an interval as "87.9 [83.3 92.2]".
+func Percent(i stat.Interval) string {
+	return fmt.Sprintf("%.1f [%.1f %.1f]", 100*i.Value, 100*i.Low, 100*i.High)
+}
+
+func (r *Report) differences(b *strings.Builder) {
+	if len(r.Comparisons) == 0 {
+		return
+	}
+	b.WriteString("\nPaired differences of Recall@1 in points [95 % interval]; ~ where the interval holds zero\n")
+	for _, c := range r.Comparisons {
+		fmt.Fprintf(b, "  %s - %s\n      all %s   seen %s   unseen %s\n", c.A, c.B, Points(c.Overall), Points(c.Seen), Points(c.Unseen))
+	}
+}
+
+// Points writes a difference as "+2.5 [-0.5 5.2]", with a mark where it is within noise.
+func Points(t stat.Test) string {
+	mark := ""
+	if t.Low <= 0 && t.High >= 0 {
+		mark = " ~"
+	}
+	return fmt.Sprintf("%+.1f [%+.1f %+.1f]%s", 100*t.Difference, 100*t.Low, 100*t.High, mark)
+}
+
+// Write writes report.json, report.txt and index.html into a folder.
+func (r *Report) Write(dir string) error {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("encoding report: %w", err)
+	}
+	if err := artifact.WriteFile(filepath.Join(dir, "report.json"), append(b, '\n')); err != nil {
+		return err
+	}
+	if err := artifact.WriteFile(filepath.Join(dir, "report.txt"), []byte(r.Text())); err != nil {
+		return err
+	}
+	page, err := r.HTML()
+	if err != nil {
+		return err
+	}
+	return artifact.WriteFile(filepath.Join(dir, "index.html"), page)
+}

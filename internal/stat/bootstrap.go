@@ -1,0 +1,168 @@
+// Package stat holds the statistics that every table needs: bootstrap intervals over documents, paired tests. It knows
+// counts, not mentions; eval and report build on it.
+//
+// Mentions of one document are alike, so documents are resampled, never mentions (Efron and Tibshirani 1993, the cluster
+// bootstrap).
+package stat
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// An Interval is a value with its bounds.
+type Interval struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// A Column is one ratio to be bootstrapped: per document, a numerator and a denominator. Both have one entry a document.
+type Column struct {
+	Num, Den []float64
+}
+
+// Samples is how many resamples intervals rest on when the caller does not say.
+const Samples = 1000
+
+// Level is the coverage of intervals.
+const Level = 0.95
+
+// Bootstrap returns, for each column, sum(Num)/sum(Den) with its percentile interval over resampled documents. All columns
+// see the same resamples. A column without denominator is NaN-free: all zero.
+func Bootstrap(columns []Column, samples int, seed uint64) []Interval {
+	draws := resample(columns, samples, seed)
+	out := make([]Interval, len(columns))
+	for c, col := range columns {
+		out[c] = interval(ratio(col.sum()), draws[c])
+	}
+	return out
+}
+
+// A Test is the difference of two systems over the same documents.
+type Test struct {
+	Difference float64 `json:"difference"`
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+	P          float64 `json:"p"` // two-sided, from the share of resamples on the other side of zero
+}
+
+// Paired bootstraps the difference a-b of two columns over the same documents.
+func Paired(a, b Column, samples int, seed uint64) Test {
+	draws := resample([]Column{a, b}, samples, seed)
+	diff := make([]float64, len(draws[0]))
+	below, above := 0, 0
+	for i := range diff {
+		diff[i] = draws[0][i] - draws[1][i]
+		if diff[i] <= 0 {
+			below++
+		}
+		if diff[i] >= 0 {
+			above++
+		}
+	}
+	iv := interval(ratio(a.sum())-ratio(b.sum()), diff)
+	p := 2 * float64(min(below, above)+1) / float64(len(diff)+1)
+	return Test{iv.Value, iv.Low, iv.High, math.Min(p, 1)}
+}
+
+// resample returns, per column, the ratio of each resample. A sample depends on the seed and its number only.
+func resample(columns []Column, samples int, seed uint64) [][]float64 {
+	out := make([][]float64, len(columns))
+	for c := range out {
+		out[c] = make([]float64, samples)
+	}
+	docs := 0
+	if len(columns) > 0 {
+		docs = len(columns[0].Num)
+	}
+	var wg sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		wg.Go(func() {
+			times := make([]float64, docs)
+			for s := w; s < samples; s += workers {
+				draw(times, seed, s)
+				for c, col := range columns {
+					out[c][s] = ratio(col.weighted(times))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// draw counts how often each document is drawn.
+func draw(times []float64, seed uint64, sample int) {
+	clear(times)
+	rng := rand.New(rand.NewPCG(seed, uint64(sample)))
+	for range times {
+		times[rng.IntN(len(times))]++
+	}
+}
+
+func (c Column) sum() (num, den float64) {
+	for i := range c.Num {
+		num += c.Num[i]
+		den += c.Den[i]
+	}
+	return num, den
+}
+
+func (c Column) weighted(times []float64) (num, den float64) {
+	for i, t := range times {
+		num += t * c.Num[i]
+		den += t * c.Den[i]
+	}
+	return num, den
+}
+
+func ratio(num, den float64) float64 {
+	if den == 0 {
+		return 0
+	}
+	return num / den
+}
+
+func interval(value float64, draws []float64) Interval {
+	if len(draws) == 0 {
+		return Interval{value, value, value}
+	}
+	sorted := slices.Clone(draws)
+	slices.Sort(sorted)
+	return Interval{value, Quantile(sorted, (1-Level)/2), Quantile(sorted, 1-(1-Level)/2)}
+}
+
+// Quantile returns the q-quantile of sorted values, interpolated linearly (type 7, numpy's default).
+func Quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	lo := int(at)
+	if lo+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[lo] + (at-float64(lo))*(sorted[lo+1]-sorted[lo])
+}
+
+// McNemar returns the exact two-sided p-value of b and c discordant pairs (binomial test against one half).
+func McNemar(b, c int) float64 {
+	n, k := b+c, min(b, c)
+	if n == 0 {
+		return 1
+	}
+	p := 0.0
+	for i := 0; i <= k; i++ {
+		p += math.Exp(lchoose(n, i) - float64(n)*math.Ln2)
+	}
+	return math.Min(2*p, 1)
+}
+
+func lchoose(n, k int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return a - b - c
+}

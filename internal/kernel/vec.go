@@ -6,9 +6,48 @@ import "math"
 type vecFuncs struct {
 	dot  func(x, y []float32) float32
 	axpy func(a float32, x, y []float32)
+	// expSum writes e**(src-sub) to dst, which is as long, and returns the sum.
+	expSum  func(dst, src []float32, sub float32) float32
+	sigmoid func(dst, src []float32)
+	max     func(x []float32) float32
+	scale   func(a float32, x []float32)
 }
 
-func goVec() vecFuncs { return vecFuncs{dot: dotGo, axpy: axpyGo} }
+func goVec() vecFuncs {
+	return vecFuncs{dot: dotGo, axpy: axpyGo, expSum: expSumGo, sigmoid: sigmoidGo, max: maxGo, scale: scaleGo}
+}
+
+func expSumGo(dst, src []float32, sub float32) float32 {
+	var sum float32
+	for i, v := range src {
+		e := Exp(v - sub)
+		dst[i] = e
+		sum += e
+	}
+	return sum
+}
+
+func sigmoidGo(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = 1 / (1 + Exp(-v))
+	}
+}
+
+func maxGo(x []float32) float32 {
+	top := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > top {
+			top = v
+		}
+	}
+	return top
+}
+
+func scaleGo(a float32, x []float32) {
+	for i := range x {
+		x[i] *= a
+	}
+}
 
 // Dot returns the sum of x[i]*y[i], accumulated in float32 in an order that depends only on the length:
 //
@@ -98,8 +137,9 @@ func RMSNormBackward(dx, dw, dy, x, w, inv []float32, n int) {
 func SwiGLU(h, gu []float32) {
 	f := len(h)
 	g, u := gu[:f], gu[f:2*f]
+	current().vec.sigmoid(h, g)
 	for j, x := range g {
-		h[j] = x / (1 + Exp(-x)) * u[j]
+		h[j] *= x * u[j]
 	}
 }
 
@@ -107,12 +147,18 @@ func SwiGLU(h, gu []float32) {
 //
 //	s = sigmoid(g); dg = dh*u*s*(1+g*(1-s)); du = dh*g*s
 func SwiGLUBackward(gu, dh []float32) {
+	const block = 256 // sigmoids at a time, on the stack
 	f := len(dh)
-	g, u := gu[:f], gu[f:2*f]
-	for j, d := range dh {
-		x := g[j]
-		s := 1 / (1 + Exp(-x))
-		g[j], u[j] = d*u[j]*s*(1+x*(1-s)), d*x*s
+	var buf [block]float32
+	for lo := 0; lo < f; lo += block {
+		hi := min(lo+block, f)
+		g, u := gu[lo:hi], gu[f+lo:f+hi]
+		s := buf[:hi-lo]
+		current().vec.sigmoid(s, g)
+		for j, d := range dh[lo:hi] {
+			x, y := g[j], s[j]
+			g[j], u[j] = d*u[j]*y*(1+x*(1-y)), d*x*y
+		}
 	}
 }
 
@@ -135,32 +181,24 @@ func Rotate(x, cos, sin []float32, d int, sign float32) {
 
 // Softmax turns scores into probabilities in place and returns the logarithm of the sum of exponentials.
 func Softmax(x []float32) float32 {
-	top := float32(math.Inf(-1))
-	for _, v := range x {
-		top = max(top, v)
-	}
-	var sum float32
-	for i, v := range x {
-		e := Exp(v - top)
-		x[i] = e
-		sum += e
-	}
-	inv := 1 / sum
-	for i := range x {
-		x[i] *= inv
-	}
+	v := current().vec
+	top := v.max(x)
+	sum := v.expSum(x, x, top)
+	v.scale(1/sum, x)
 	return top + float32(math.Log(float64(sum)))
 }
 
-// LogSumExp returns log(sum(exp(x))), summed in float64.
+// LogSumExp returns log(sum(exp(x))), summed in float64 over blocks of 256.
 func LogSumExp(x []float32) float64 {
-	top := float32(math.Inf(-1))
-	for _, v := range x {
-		top = max(top, v)
-	}
+	const block = 256
+	v := current().vec
+	top := v.max(x)
+	var buf [block]float32
 	var sum float64
-	for _, v := range x {
-		sum += float64(Exp(v - top))
+	for len(x) > 0 {
+		n := min(block, len(x))
+		sum += float64(v.expSum(buf[:n], x[:n], top))
+		x = x[n:]
 	}
 	return float64(top) + math.Log(sum)
 }
@@ -169,13 +207,13 @@ func LogSumExp(x []float32) float64 {
 //
 //	p = softmax(x); loss = -log p[target]; x = scale*(p - onehot(target))
 func CrossEntropy(x []float32, target int, scale float32) float32 {
+	v := current().vec
 	at := x[target]
-	z := Softmax(x)
-	for i := range x {
-		x[i] *= scale
-	}
+	top := v.max(x)
+	sum := v.expSum(x, x, top)
+	v.scale(scale/sum, x)
 	x[target] -= scale
-	return z - at
+	return top + float32(math.Log(float64(sum))) - at
 }
 
 // An AdamW is the state-free part of a step of decoupled Adam (Loshchilov and Hutter 2019, arXiv 1711.05101).

@@ -27,6 +27,8 @@ type hypothesis struct {
 type finished struct {
 	leaf int
 	logp float64
+	node trie.Node // reached, from which the rest is forced
+	path []int32   // tokens up to it
 }
 
 // search is the state of one prompt's beam search.
@@ -34,6 +36,7 @@ type search struct {
 	prompt []int32
 	live   []hypothesis
 	done   []finished
+	paths  []leafPath // of done, whole, after complete
 }
 
 // beamTrie searches several prompts at once: a step asks the oracle one batch. Log-probabilities are renormalised over the
@@ -75,7 +78,7 @@ func (s *search) settle(t *trie.Trie, beams int) {
 			h.node, h.path = lo, append(slices.Clip(h.path), t.Token(lo))
 		}
 		if t.Count(h.node) == 1 {
-			s.done = append(s.done, finished{t.Leaf(h.node), h.logp})
+			s.done = append(s.done, finished{t.Leaf(h.node), h.logp, h.node, h.path})
 			continue
 		}
 		live = append(live, h)
@@ -140,4 +143,16 @@ func logSumExp(x []float64) float64 {
 		sum += math.Exp(v - m)
 	}
 	return m + math.Log(sum)
+}
+
+// complete walks the forced rest of every finished name.
+func (s *search) complete(t *trie.Trie) {
+	for _, f := range s.done {
+		tokens := slices.Clip(f.path)
+		for n := f.node; !t.IsLeaf(n); {
+			n, _ = t.Children(n)
+			tokens = append(tokens, t.Token(n))
+		}
+		s.paths = append(s.paths, leafPath{f.leaf, tokens})
+	}
 }

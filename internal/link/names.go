@@ -12,7 +12,8 @@ type scoring struct {
 	prompt []int32
 	root   trie.Node
 	leaves []leafPath
-	logp   []float64 // of leaves, filled by scoreNames
+	logp   []float64 // of leaves, as beamTrie scores them: renormalised over the trie's children
+	raw    []float64 // of leaves: over the whole vocabulary, every token and the end counted
 }
 
 // leafPath is a name as tokens, the end token included.
@@ -21,8 +22,8 @@ type leafPath struct {
 	tokens []int32
 }
 
-// scoreNames computes, for each prompt, the log-probability of each name as beamTrie would: renormalised over the trie's
-// children. Names share their beginnings, so all branching nodes of all names are one batch.
+// scoreNames computes the log-probabilities of each name after each prompt. Names share their beginnings, so all nodes of
+// all names are one batch.
 func scoreNames(ctx context.Context, t *trie.Trie, o Oracle, list []*scoring) error {
 	var queries []oracle.Query
 	at := make([]map[trie.Node]int, len(list))
@@ -41,45 +42,37 @@ func scoreNames(ctx context.Context, t *trie.Trie, o Oracle, list []*scoring) er
 		z[q] = logSumExp(answers[q].Want)
 	}
 	for i, s := range list {
-		s.logp = make([]float64, len(s.leaves))
+		s.logp, s.raw = make([]float64, len(s.leaves)), make([]float64, len(s.leaves))
 		for k, l := range s.leaves {
-			s.logp[k] = s.sum(t, l, at[i], answers, z)
+			s.logp[k], s.raw[k] = s.sum(t, l, at[i], answers, z)
 		}
 	}
 	return nil
 }
 
-// ask adds a question for each branching node of a name that is not asked yet.
+// ask adds a question for each node of a name that is not asked yet.
 func (s *scoring) ask(t *trie.Trie, l leafPath, at map[trie.Node]int, queries []oracle.Query) []oracle.Query {
 	n := s.root
 	for i, tok := range l.tokens {
-		if t.Count(n) == 1 {
-			break
-		}
-		if lo, hi := t.Children(n); hi-lo > 1 {
-			if _, ok := at[n]; !ok {
-				at[n] = len(queries)
-				queries = append(queries, oracle.Query{Prefix: join(s.prompt, l.tokens[:i]), Want: childTokens(t, n)})
-			}
+		if _, ok := at[n]; !ok {
+			at[n] = len(queries)
+			queries = append(queries, oracle.Query{Prefix: join(s.prompt, l.tokens[:i]), Want: childTokens(t, n)})
 		}
 		n, _ = t.Child(n, tok)
 	}
 	return queries
 }
 
-// sum adds up the answers along a name.
-func (s *scoring) sum(t *trie.Trie, l leafPath, at map[trie.Node]int, answers []oracle.Answer, z []float64) float64 {
-	n, total := s.root, 0.0
+// sum adds up the answers along a name. A node with one child adds nothing to logp: its answer is its own denominator.
+func (s *scoring) sum(t *trie.Trie, l leafPath, at map[trie.Node]int, answers []oracle.Answer, z []float64) (logp, raw float64) {
+	n := s.root
 	for _, tok := range l.tokens {
-		if t.Count(n) == 1 {
-			break
-		}
 		next, _ := t.Child(n, tok)
-		if q, ok := at[n]; ok {
-			lo, _ := t.Children(n)
-			total += answers[q].Want[next-lo] - z[q]
-		}
+		lo, _ := t.Children(n)
+		lp := answers[at[n]].Want[next-lo]
+		logp += lp - z[at[n]]
+		raw += lp
 		n = next
 	}
-	return total
+	return logp, raw
 }

@@ -17,6 +17,7 @@ import (
 type scored struct {
 	concept int
 	logp    float64 // log-probability of its names together, -Inf when no model was asked
+	raw     float64 // the same over the whole vocabulary, of Hybrid only
 	best    float64 // of its best name
 	name    string  // best name
 	lex     lexical.Candidate
@@ -47,6 +48,7 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 		for _, f := range searches[i].done {
 			l.reached(t, f.leaf, f.logp)
 		}
+		searches[i].complete(l.trie)
 	}
 	if l.opt.Mode == Hybrid {
 		return l.union(ctx, batch, searches)
@@ -78,7 +80,7 @@ func (t *task) candidate(concept int) *scored {
 			return &t.cands[i]
 		}
 	}
-	t.cands = append(t.cands, scored{concept: concept, logp: math.Inf(-1), best: math.Inf(-1)})
+	t.cands = append(t.cands, scored{concept: concept, logp: math.Inf(-1), raw: math.Inf(-1), best: math.Inf(-1)})
 	return &t.cands[len(t.cands)-1]
 }
 
@@ -102,34 +104,33 @@ func (l *Linker) listed(t *task, k int) {
 	}
 }
 
-// union scores the names of every candidate exactly.
+// union scores the names of every candidate exactly. What the beams found of a candidate is scored again with the rest.
 func (l *Linker) union(ctx context.Context, batch []*task, searches []*search) error {
 	list := make([]*scoring, len(batch))
-	owners := make([][]int, len(batch)) // leaf -> candidate
 	for i, t := range batch {
 		l.listed(t, l.opt.Candidates)
-		list[i] = &scoring{prompt: t.prompt, root: t.root}
-		known := map[int]bool{}
-		for _, f := range searches[i].done {
-			known[f.leaf] = true
-		}
+		list[i] = &scoring{prompt: t.prompt, root: t.root, leaves: searches[i].paths}
 		for c := range t.cands {
 			for _, p := range l.nameLeaves(t, t.cands[c].concept) {
-				if known[p.leaf] {
-					continue // the beam has it already
+				if !slices.ContainsFunc(list[i].leaves, func(q leafPath) bool { return q.leaf == p.leaf }) {
+					list[i].leaves = append(list[i].leaves, p)
 				}
-				list[i].leaves = append(list[i].leaves, p)
-				owners[i] = append(owners[i], c)
 			}
+			t.cands[c].logp, t.cands[c].best = math.Inf(-1), math.Inf(-1)
 		}
 	}
 	if err := scoreNames(ctx, l.trie, l.oracle, list); err != nil {
 		return err
 	}
 	for i, t := range batch {
-		for k, c := range owners[i] {
-			leaf := list[i].leaves[k].leaf
-			t.cands[c].add(list[i].logp[k]-math.Log(float64(len(l.trie.Concepts(leaf)))), l.trie.Text(leaf))
+		for k, p := range list[i].leaves {
+			concepts := l.trie.Concepts(p.leaf)
+			share := math.Log(float64(len(concepts)))
+			for _, c := range concepts {
+				s := t.candidate(int(c))
+				s.add(list[i].logp[k]-share, l.trie.Text(p.leaf))
+				s.raw = logSumExp([]float64{s.raw, list[i].raw[k] - share})
+			}
 		}
 	}
 	return nil

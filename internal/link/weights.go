@@ -22,7 +22,8 @@ type Weights struct {
 
 // featureNames says what the columns of features are:
 //
-//	logp      log-probability of the concept's names together, at least -30
+//	logp      log-probability of the concept's names together, renormalised over the trie's children, at least -30
+//	raw       the same over the whole vocabulary
 //	cosine    largest cosine to a name or training string, training strings winning ties
 //	name      largest cosine to a name
 //	train     largest cosine to a training string
@@ -30,29 +31,29 @@ type Weights struct {
 //	memory    of a training string equal to the mention, the part that meant this concept
 //	beam      1 when the beam search ended on it
 func featureNames() []string {
-	return []string{"logp", "cosine", "name", "train", "exact", "memory", "beam"}
+	return []string{"logp", "raw", "cosine", "name", "train", "exact", "memory", "beam"}
 }
 
 // floorLogP bounds the log-probability from below: under it, numbers say nothing but "no".
 const floorLogP = -30
 
 func (t *task) features(s *scored) []float64 {
-	f := []float64{math.Max(s.logp, floorLogP), float64(s.lex.Score), float64(s.lex.NameScore), float64(s.lex.TrainScore), 0, 0, 0}
+	f := []float64{math.Max(s.logp, floorLogP), math.Max(s.raw, floorLogP), float64(s.lex.Score), float64(s.lex.NameScore), float64(s.lex.TrainScore), 0, 0, 0}
 	if s.lex.NameScore == 1 {
-		f[4] = 1
+		f[5] = 1
 	}
 	if s.lex.TrainScore == 1 {
-		f[5] = float64(s.lex.TrainShare)
+		f[6] = float64(s.lex.TrainShare)
 	}
 	if s.beam {
-		f[6] = 1
+		f[7] = 1
 	}
 	return f
 }
 
 // DefaultWeights are used where there is no development split: a compromise over the sets the project was measured on.
 func DefaultWeights() *Weights {
-	return &Weights{Features: featureNames(), Values: []float64{1, 16, 0, 0, 0, 0, 0}}
+	return &Weights{Features: featureNames(), Values: []float64{0.5, 0.5, 16, 0, 0, 0, 0, 0}}
 }
 
 func (l *Linker) weights() *Weights {

@@ -49,7 +49,9 @@ func (r *runner) do(kind, name string, seed uint64, options any, inputs map[stri
 	m, err := artifact.Verify(dir)
 	switch {
 	case err == nil:
-		r.log("%-12s %s (finished before)", kind, name)
+		if kind != "eval" {
+			r.log("%-12s %s (finished before)", kind, name)
+		}
 		return &stage{filepath.ToSlash(rel), m.Hash(), dir, m}, nil
 	case errors.Is(err, artifact.ErrDamaged):
 		return nil, fmt.Errorf("%w: delete the folder %s and run again to make it anew", err, dir)
@@ -64,7 +66,9 @@ func (r *runner) do(kind, name string, seed uint64, options any, inputs map[stri
 	if err != nil {
 		return nil, err
 	}
-	r.log("%-12s %s ...", kind, name)
+	if kind != "eval" {
+		r.log("%-12s %s ...", kind, name)
+	}
 	if err := build(f); err != nil {
 		return nil, fmt.Errorf("stage %s %q: %w", kind, name, err)
 	}

@@ -143,40 +143,54 @@ func (row *Row) Cell(stratum string) (eval.Cell, bool) {
 	return c, ok
 }
 
-// Text renders the report's tables for a terminal.
+// Text renders the report's tables for a terminal: first all mentions and the strata of training, then the languages.
 func (r *Report) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: Recall@1 in percent [95 %% interval] on the %s split, %d documents\n\n", r.Title, r.Split, r.Documents)
-	width := 6
-	for _, row := range r.Rows {
-		width = max(width, len(row.System))
-	}
+	fmt.Fprintf(&b, "%s: Recall@1 in percent [95 %% interval] on the %s split, %d documents\n", r.Title, r.Split, r.Documents)
 	columns := r.Columns()
-	fmt.Fprintf(&b, "%-*s", width, "")
-	for _, c := range columns {
-		fmt.Fprintf(&b, "  %-17s", ColumnTitle(c))
+	cut := slices.IndexFunc(columns, func(c string) bool { return strings.HasPrefix(c, "language ") })
+	if cut < 0 {
+		cut = len(columns)
 	}
-	b.WriteString("\n")
-	fmt.Fprintf(&b, "%-*s", width, "mentions")
-	for _, c := range columns {
-		fmt.Fprintf(&b, "  %-17d", r.size(c))
+	r.table(&b, columns[:cut])
+	if cut < len(columns) {
+		r.table(&b, columns[cut:])
 	}
-	b.WriteString("\n")
 	for i := range r.Rows {
-		row := &r.Rows[i]
-		fmt.Fprintf(&b, "%-*s", width, row.System)
-		for _, c := range columns {
-			cell, ok := row.Cell(c)
-			if !ok {
-				fmt.Fprintf(&b, "  %-17s", "-")
-				continue
-			}
-			fmt.Fprintf(&b, "  %-17s", Percent(cell.Recall1))
+		if note := seedNote(&r.Rows[i]); note != "" {
+			fmt.Fprintf(&b, "%s: %s\n", r.Rows[i].System, note)
 		}
-		b.WriteString(strings.TrimRight(seedNote(row), "\n") + "\n")
 	}
 	r.differences(&b)
 	return b.String()
+}
+
+// table writes one line a system, one column a stratum.
+func (r *Report) table(b *strings.Builder, columns []string) {
+	const column = 18
+	width := 8
+	for _, row := range r.Rows {
+		width = max(width, len(row.System))
+	}
+	line := func(title string, cell func(string) string) {
+		var s strings.Builder
+		fmt.Fprintf(&s, "%-*s", width, title)
+		for _, c := range columns {
+			fmt.Fprintf(&s, "  %-*s", column, cell(c))
+		}
+		b.WriteString(strings.TrimRight(s.String(), " ") + "\n")
+	}
+	b.WriteString("\n")
+	line("", ColumnTitle)
+	line("mentions", func(c string) string { return fmt.Sprint(r.size(c)) })
+	for i := range r.Rows {
+		line(r.Rows[i].System, func(c string) string {
+			if cell, ok := r.Rows[i].Cell(c); ok {
+				return Percent(cell.Recall1)
+			}
+			return "-"
+		})
+	}
 }
 
 func (r *Report) size(stratum string) int {
@@ -196,7 +210,7 @@ func seedNote(row *Row) string {
 	for _, v := range row.BySeed {
 		s = append(s, fmt.Sprintf("%.1f", 100*v))
 	}
-	return "  mean of seeds " + strings.Join(s, ", ")
+	return "mean of seeds " + strings.Join(s, ", ")
 }
 
 // Percent writes an interval as "87.9 [83.3 92.2]".

@@ -16,7 +16,7 @@ import (
 
 //go:generate go run ./gen
 
-//go:embed data
+//go:embed data/*.toml data/*.tsv data/*.pubtator data/*.jsonl
 var files embed.FS
 
 // ConfigName is the config among the files.

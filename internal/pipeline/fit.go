@@ -60,7 +60,7 @@ type fitKey struct {
 // fit runs the stages model, trie and tune for one variant and seed.
 func (r *runner) fit(d *data, cfg Train, seed uint64) (*fitted, error) {
 	f := &fitted{cfg: cfg, seed: seed}
-	name := fmt.Sprintf("%s.seed%d", cfg.Name, seed)
+	name := fmt.Sprintf("%s.seed%d", slug(cfg.Name), seed)
 	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
 	if d.synth != nil && cfg.Mode != dataset.HumanOnly {
 		inputs["synth"] = d.synth.hash

@@ -16,8 +16,6 @@ func pause()
 //go:noescape
 func transpose4(src *float32, lds int, dst *float32, ldd int, blocks int)
 
-const haveTranspose4 = true
-
 // variants returns the instruction sets this machine offers, the best first.
 func variants() []variant {
 	var out []variant

@@ -2,8 +2,6 @@
 
 package kernel
 
-const haveTranspose4 = false
-
 func pause() {}
 
 func transpose4(src *float32, lds int, dst *float32, ldd int, blocks int) {

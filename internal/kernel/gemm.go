@@ -43,20 +43,19 @@ func Gemm(p *Pool, op Op, accumulate bool, m, n, k int, a []float32, lda int, b 
 
 // gemmCall is what the packing tasks of one product need; it lives in the workspace so that a call allocates nothing.
 type gemmCall struct {
-	v         *variant
-	op        Op
-	m, n, k   int
-	a, b      []float32
-	lda, ldb  int
-	ap, bp    []float32
-	acc       bool
-	c         []float32
-	ldc       int
-	mt, nt    int // panels per task
-	tasksN    int
-	panelsA   int
-	panelsB   int
-	packGrain int
+	v        *variant
+	op       Op
+	m, n, k  int
+	a, b     []float32
+	lda, ldb int
+	ap, bp   []float32
+	acc      bool
+	c        []float32
+	ldc      int
+	mt, nt   int // panels per task
+	tasksN   int
+	panelsA  int
+	panelsB  int
 }
 
 func (g *gemmCall) packAll(na, nb int) {

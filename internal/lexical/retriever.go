@@ -45,8 +45,8 @@ type Retriever struct {
 // index is one semantic group's inverted index.
 type index struct {
 	entries  []entry
-	postings [][]posting // by 3-gram
-	vectors  []Vector
+	postings [][]posting        // by 3-gram
+	exact    map[string][]int32 // by normalised text
 }
 
 type entry struct {
@@ -137,7 +137,9 @@ func (x *index) add(e entry) { x.entries = append(x.entries, e) }
 
 func (x *index) build(v *Vectorizer) {
 	x.postings = make([][]posting, len(v.idf))
+	x.exact = map[string][]int32{}
 	for i, e := range x.entries {
+		x.exact[e.key] = append(x.exact[e.key], int32(i))
 		for _, w := range v.Vector(e.text) {
 			x.postings[w.ID] = append(x.postings[w.ID], posting{int32(i), w.W})
 		}
@@ -226,13 +228,13 @@ func (x *index) search(s *Scratch, q Vector, key string) {
 	for _, i := range s.touched {
 		e, score := &x.entries[i], s.scores[i]
 		s.scores[i] = 0
-		if score < 0.1 {
+		if score < 0.1 || e.key == key {
 			continue
 		}
-		if e.key == key {
-			score = 1 // equal up to case and space: rounding must not decide
-		}
 		s.merge(e, i, score)
+	}
+	for _, i := range x.exact[key] { // equal up to case and space: rounding, or 3-grams no name has, must not decide
+		s.merge(&x.entries[i], i, 1)
 	}
 }
 

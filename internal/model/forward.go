@@ -40,8 +40,7 @@ type network struct {
 	layers   []acts
 	x        []float32 // (T,C) output of the last block
 	inv      []float32
-	prob     [][]float32 // per segment task: attention scratch
-	seg      []int32     // (segments+1)
+	seg      []int32 // (segments+1)
 	cap      int
 }
 

@@ -192,13 +192,13 @@ func (t *Tokenizer) preTokenizer(c *component) error {
 		return nil
 	case "Digits":
 		if c.IndividualDigits == nil || !*c.IndividualDigits {
-			return fmt.Errorf("Digits without individual_digits is not supported")
+			return fmt.Errorf("pre-tokenizer Digits without individual_digits is not supported")
 		}
 		t.digits = true
 		return nil
 	case "Split":
 		if c.Pattern == nil || c.Behavior != "Isolated" || c.Invert != nil && *c.Invert {
-			return fmt.Errorf("Split other than isolated is not supported")
+			return fmt.Errorf("pre-tokenizer Split other than isolated is not supported")
 		}
 		var err error
 		t.pattern, err = patternOf(c.Pattern.Regex)

@@ -4,6 +4,8 @@ package gazetteer
 
 import (
 	"bufio"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,6 +28,9 @@ type Options struct {
 // maxLine bounds one row.
 const maxLine = 4 << 20
 
+// maxCSV bounds a file with quotes, which may hide a row of any length.
+const maxCSV = 8 << 30
+
 // aliases are headings that mean the same column; the first is ours.
 func aliases() map[string][]string {
 	return map[string][]string{
@@ -42,26 +47,69 @@ func aliases() map[string][]string {
 // Read adds the rows of a table to b. The first line names the columns; code and name are needed. A row that cannot be
 // read is reported with its line and left out.
 func Read(b *terminology.Builder, r io.Reader, file string, opt Options) error {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 1<<16), maxLine)
-	if !sc.Scan() {
+	in := bufio.NewReaderSize(r, 1<<16)
+	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
+		if _, err := in.Discard(3); err != nil {
+			return &text.SyntaxError{File: file, Msg: err.Error()}
+		}
+	}
+	head, _ := in.Peek(1 << 15)
+	line, _, _ := strings.Cut(string(head), "\n")
+	if len(head) == 0 {
 		return &text.SyntaxError{File: file, Msg: "empty file: a heading line is expected"}
 	}
-	head := strings.TrimSuffix(strings.TrimPrefix(sc.Text(), "\ufeff"), "\r")
-	sep := "\t"
-	if !strings.Contains(head, "\t") {
-		sep = ","
+	t := &table{b: b, file: file, opt: opt, line: 1}
+	if strings.Contains(line, "\t") {
+		return t.tabs(in)
 	}
-	t := &table{b: b, file: file, opt: opt, width: len(strings.Split(head, sep))}
-	if err := t.heading(strings.Split(head, sep)); err != nil {
-		return err
-	}
-	for t.line = 2; sc.Scan(); t.line++ {
-		t.row(strings.Split(strings.TrimSuffix(sc.Text(), "\r"), sep))
+	return t.commas(in)
+}
+
+// tabs reads a table in which nothing is quoted.
+func (t *table) tabs(in io.Reader) error {
+	sc := bufio.NewScanner(in)
+	sc.Buffer(make([]byte, 1<<16), maxLine)
+	for ; sc.Scan(); t.line++ {
+		if err := t.record(strings.Split(strings.TrimSuffix(sc.Text(), "\r"), "\t")); err != nil {
+			return err
+		}
 	}
 	if err := sc.Err(); err != nil {
-		return &text.SyntaxError{File: file, Line: t.line, Msg: err.Error()}
+		return &text.SyntaxError{File: t.file, Line: t.line, Msg: err.Error()}
 	}
+	return nil
+}
+
+// commas reads RFC 4180.
+func (t *table) commas(in io.Reader) error {
+	rd := csv.NewReader(io.LimitReader(in, maxCSV))
+	rd.FieldsPerRecord = -1
+	for {
+		cells, err := rd.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			var parse *csv.ParseError
+			if errors.As(err, &parse) {
+				t.line = parse.StartLine
+			}
+			return &text.SyntaxError{File: t.file, Line: t.line, Msg: err.Error()}
+		}
+		t.line, _ = rd.FieldPos(0)
+		if err := t.record(cells); err != nil {
+			return err
+		}
+	}
+}
+
+// record takes the first row as heading.
+func (t *table) record(cells []string) error {
+	if t.col == nil {
+		t.width = len(cells)
+		return t.heading(cells)
+	}
+	t.row(cells)
 	return nil
 }
 

@@ -1,0 +1,335 @@
+package link
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"syncabel/internal/corpus"
+	"syncabel/internal/lexical"
+	"syncabel/internal/markup"
+	"syncabel/internal/model"
+	"syncabel/internal/oracle"
+	"syncabel/internal/prediction"
+	"syncabel/internal/terminology"
+	"syncabel/internal/tokenizer"
+	"syncabel/internal/trie"
+)
+
+// tableOracle is a language model given by a table: the log-probabilities depend on the whole prefix, by hash.
+type tableOracle struct {
+	vocab int
+	seed  uint64
+	calls int
+}
+
+func (o *tableOracle) Caps() oracle.Caps {
+	return oracle.Caps{Name: "table", Vocab: o.vocab, Context: 512, Exact: true}
+}
+
+func (o *tableOracle) row(prefix []int32) []float64 {
+	h := o.seed
+	for _, t := range prefix {
+		h = h*1099511628211 + uint64(t) + 1
+	}
+	rng := rand.New(rand.NewPCG(h, 1))
+	x := make([]float64, o.vocab)
+	for i := range x {
+		x[i] = 3 * rng.NormFloat64()
+	}
+	z := logSumExp(x)
+	for i := range x {
+		x[i] -= z
+	}
+	return x
+}
+
+func (o *tableOracle) Do(_ context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
+	o.calls += len(queries)
+	out := make([]oracle.Answer, len(queries))
+	for i, q := range queries {
+		row := o.row(q.Prefix)
+		for _, t := range q.Want {
+			out[i].Want = append(out[i].Want, row[t])
+		}
+		if q.TopK > 0 {
+			for t, lp := range row {
+				out[i].Top = append(out[i].Top, oracle.Token{ID: int32(t), LogProb: lp})
+			}
+			slices.SortFunc(out[i].Top, func(a, b oracle.Token) int {
+				if a.LogProb > b.LogProb {
+					return -1
+				}
+				return 1
+			})
+			out[i].Top = out[i].Top[:q.TopK]
+		}
+	}
+	return out, nil
+}
+
+const eos = 1
+
+func randomTrie(t *rapid.T, names int) *trie.Trie {
+	var fs []trie.Form
+	for i := range names {
+		tokens := rapid.SliceOfN(rapid.Int32Range(2, 6), 1, 5).Draw(t, "name")
+		fs = append(fs, trie.Form{Text: string(rune('a' + i)), Tokens: tokens, Concepts: []uint32{uint32(i)}})
+	}
+	tr, err := trie.Build([]trie.Group{{Name: "G", Forms: fs}}, trie.Options{EOS: eos})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// bruteForce scores every name by walking the trie.
+func bruteForce(tr *trie.Trie, o *tableOracle, prompt []int32) map[int]float64 {
+	out := map[int]float64{}
+	root, _ := tr.Root("G")
+	var walk func(n trie.Node, path []int32, logp float64)
+	walk = func(n trie.Node, path []int32, logp float64) {
+		if tr.IsLeaf(n) {
+			out[tr.Leaf(n)] = logp
+			return
+		}
+		row := o.row(append(slices.Clone(prompt), path...))
+		lo, hi := tr.Children(n)
+		var z []float64
+		for c := lo; c < hi; c++ {
+			z = append(z, row[tr.Token(c)])
+		}
+		for c := lo; c < hi; c++ {
+			walk(c, append(slices.Clip(path), tr.Token(c)), logp+row[tr.Token(c)]-logSumExp(z))
+		}
+	}
+	walk(root, nil, 0)
+	return out
+}
+
+// With as many beams as names the search is exhaustive: it must find every name with the score of brute force, and the
+// scores must sum to one. With fewer beams, what it finds must still be scored exactly.
+func TestBeamAgainstBruteForce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tr := randomTrie(t, rapid.IntRange(1, 20).Draw(t, "names"))
+		o := &tableOracle{vocab: 8, seed: rapid.Uint64().Draw(t, "seed")}
+		prompt := []int32{0, 3}
+		want := bruteForce(tr, o, prompt)
+		root, _ := tr.Root("G")
+		for _, beams := range []int{len(want), 2} {
+			s := &search{prompt: prompt, live: []hypothesis{{node: root}}}
+			if err := beamTrie(context.Background(), tr, o, []*search{s}, beams); err != nil {
+				t.Fatal(err)
+			}
+			if len(s.done) != min(beams, len(want)) {
+				t.Fatalf("%d beams found %d of %d names", beams, len(s.done), len(want))
+			}
+			sum := 0.0
+			for _, f := range s.done {
+				if math.Abs(f.logp-want[f.leaf]) > 1e-9 {
+					t.Fatalf("name %d scored %g, brute force %g", f.leaf, f.logp, want[f.leaf])
+				}
+				sum += math.Exp(f.logp)
+			}
+			if beams == len(want) && math.Abs(sum-1) > 1e-9 {
+				t.Fatalf("probabilities sum to %g", sum)
+			}
+		}
+		exact(t, tr, o, prompt, want)
+	})
+}
+
+// exact checks scoreNames on every name of the trie.
+func exact(t *rapid.T, tr *trie.Trie, o *tableOracle, prompt []int32, want map[int]float64) {
+	root, _ := tr.Root("G")
+	s := &search{prompt: prompt, live: []hypothesis{{node: root}}}
+	if err := beamTrie(context.Background(), tr, o, []*search{s}, len(want)); err != nil {
+		t.Fatal(err)
+	}
+	s.complete(tr)
+	sc := &scoring{prompt: prompt, root: root, leaves: s.paths}
+	if err := scoreNames(context.Background(), tr, o, []*scoring{sc}); err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range sc.leaves {
+		raw := 0.0
+		for k, tok := range l.tokens {
+			raw += o.row(append(slices.Clone(prompt), l.tokens[:k]...))[tok]
+		}
+		if math.Abs(sc.logp[i]-want[l.leaf]) > 1e-9 || math.Abs(sc.raw[i]-raw) > 1e-9 {
+			t.Fatalf("name %d: %g and %g, want %g and %g", l.leaf, sc.logp[i], sc.raw[i], want[l.leaf], raw)
+		}
+	}
+}
+
+// The published search with many beams finds the best name by mean log-probability per token.
+func TestSequenceSearchAgainstBruteForce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tr := randomTrie(t, rapid.IntRange(1, 12).Draw(t, "names"))
+		o := &tableOracle{vocab: 8, seed: rapid.Uint64().Draw(t, "seed")}
+		root, _ := tr.Root("G")
+		s := &sequenceSearch{prompt: []int32{0}, root: root, guided: true, live: []hypothesis{{node: root}}}
+		if err := runSequences(context.Background(), tr, o, []*sequenceSearch{s}, 64, trie.MaxTokens+1); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.done) != tr.Leaves() {
+			t.Fatalf("found %d of %d names", len(s.done), tr.Leaves())
+		}
+		for i, q := range s.done {
+			logp := 0.0
+			for k, tok := range append(slices.Clone(q.tokens), eos) {
+				logp += o.row(append([]int32{0}, q.tokens[:k]...))[tok]
+			}
+			if math.Abs(q.score-logp/float64(len(q.tokens)+1)) > 1e-9 {
+				t.Fatalf("score %g, want %g", q.score, logp/float64(len(q.tokens)+1))
+			}
+			if i > 0 && q.score > s.done[i-1].score {
+				t.Fatal("not best first")
+			}
+		}
+	})
+}
+
+// The native oracle answers the same, bit for bit, alone and in a batch, with a full and with a tiny arena.
+func TestNativeOracleDoesNotDependOnTheBatch(t *testing.T) {
+	c, _ := model.Preset("tiny", 300)
+	c.BOS, c.EOS = 0, 1
+	m := model.New(c, 1)
+	rng := rand.New(rand.NewPCG(1, 1))
+	var queries []oracle.Query
+	for range 40 {
+		q := oracle.Query{Prefix: []int32{0}, Want: []int32{1, 5, 9}, TopK: 3}
+		for range rng.IntN(12) {
+			q.Prefix = append(q.Prefix, int32(rng.IntN(4)))
+		}
+		queries = append(queries, q)
+	}
+	want := ask(t, m, 4096, queries, len(queries))
+	for _, other := range [][]oracle.Answer{ask(t, m, 4096, queries, 1), ask(t, m, 20, queries, 7)} {
+		for i := range want {
+			if !slices.Equal(want[i].Want, other[i].Want) || !slices.Equal(want[i].Top, other[i].Top) {
+				t.Fatalf("query %d: %v and %v", i, want[i], other[i])
+			}
+		}
+	}
+}
+
+func ask(t *testing.T, m *model.Model, nodes int, queries []oracle.Query, batch int) []oracle.Answer {
+	o := oracle.NewNative(model.NewSession(m, model.SessionOptions{Nodes: nodes, Threads: 2}))
+	defer o.Close()
+	var out []oracle.Answer
+	for lo := 0; lo < len(queries); lo += batch {
+		a, err := o.Do(context.Background(), queries[lo:min(lo+batch, len(queries))])
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, a...)
+	}
+	return out
+}
+
+// small returns a linker over two concepts that share a name, with an untrained model.
+func small(t *testing.T, mode string) *Linker {
+	b := terminology.NewBuilder()
+	for _, c := range [][]string{{"D1", "mitral stenosis", "MS"}, {"D2", "multiple sclerosis", "MS"}, {"D3", "gout", "podagra"}} {
+		concept := terminology.Concept{ID: c[0], Types: []terminology.SemanticType{{Name: "Disease", Group: "Disorders"}}}
+		for i, n := range c[1:] {
+			concept.Names = append(concept.Names, terminology.Name{Text: n, Language: "en", Preferred: i == 0})
+		}
+		b.Add(concept)
+	}
+	kb, _ := b.Build()
+	tok, err := tokenizer.Train(slices.Values([]string{"mitral stenosis", "multiple sclerosis", "gout"}),
+		tokenizer.TrainOptions{VocabSize: 300, Special: append([]string{"<s>", "</s>"}, markup.Marks(kb.Groups(), nil)...), Lowercase: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := model.Preset("tiny", tok.VocabSize())
+	c.BOS, c.EOS = 0, 1
+	tr, _, err := BuildTrie(kb, tok, trie.Options{EOS: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := oracle.NewNative(model.NewSession(model.New(c, 3), model.SessionOptions{Threads: 1}))
+	t.Cleanup(o.Close)
+	obs := []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}
+	l, err := New(Parts{KB: kb, Trie: tr, Tokenizer: tok, Oracle: o, Stage0: lexical.NewRetriever(kb, lexical.Options{Names: true, Training: obs})},
+		Options{Mode: mode, Expand: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func linkOne(t *testing.T, mode, marked string) prediction.Prediction {
+	d, err := markup.ParseMarked(marked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Language = "en"
+	preds, err := small(t, mode).Link(context.Background(), []corpus.Document{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return preds[len(preds)-1]
+}
+
+func TestModes(t *testing.T) {
+	for _, mode := range []string{Free, BeamHF, BeamTrie, Hybrid, Lexical} {
+		p := linkOne(t, mode, "He has [gout]{Disorders}.")
+		if p.Mode != mode || p.Group != "Disorders" || len(p.Candidates) == 0 {
+			t.Errorf("%s: %+v", mode, p)
+		}
+		if mode == Hybrid || mode == Lexical {
+			if c := p.Candidates[0]; c.Code != "D3" || !slices.Contains(c.Source, lexical.SourceDictionary) {
+				t.Errorf("%s: %+v", mode, c)
+			}
+		}
+		sum := 0.0
+		for _, c := range p.Candidates {
+			sum += c.Probability
+		}
+		if mode == Hybrid && math.Abs(sum-1) > 1e-9 {
+			t.Errorf("probabilities sum to %g", sum)
+		}
+	}
+}
+
+// Both concepts that share a name stay reachable; training decides, and the document's long form overrules it.
+func TestSharedNamesAndAbbreviations(t *testing.T) {
+	p := linkOne(t, Hybrid, "Severe [MS]{Disorders}.")
+	codes := []string{p.Candidates[0].Code, p.Candidates[1].Code}
+	if codes[0] != "D2" || codes[1] != "D1" {
+		t.Errorf("MS: %v", codes)
+	}
+	if p := linkOne(t, Hybrid, "A mitral stenosis (MS) was found; the [MS]{Disorders} was severe."); p.Candidates[0].Code != "D1" {
+		t.Errorf("MS with long form: %+v", p.Candidates[0])
+	}
+}
+
+// fit finds weights that rank the gold first where one feature decides.
+func TestFit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var cases []fitCase
+	for range 200 {
+		var c fitCase
+		for k := range 5 {
+			f := make([]float64, len(featureNames()))
+			for i := range f {
+				f[i] = rng.Float64()
+			}
+			f[4] += 0.8 * float64(map[bool]int{true: 1}[k == 2])
+			c.features, c.gold = append(c.features, f), append(c.gold, k == 2)
+		}
+		cases = append(cases, c)
+	}
+	start, _ := loss(cases, DefaultWeights())
+	w := fit(cases)
+	if w.Loss > start-0.3 || w.Recall1 < 0.8 || w.Values[4] < 2 {
+		t.Errorf("loss %g (defaults %g), recall %g, weights %v", w.Loss, start, w.Recall1, w.Values)
+	}
+}

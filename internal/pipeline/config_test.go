@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const sample = `
+name = "x"
+[kb]
+paths = ["kb.tsv"]
+[[corpus]]
+train = ["a"]
+[[corpus]]
+train = ["b"]
+[train]
+tokens = 5
+noisy = 1.5
+[[model]]
+name = "one"
+[[model]]
+name = "two"
+noisy = 0
+`
+
+func TestModelsInherit(t *testing.T) {
+	c, err := ParseConfig([]byte(sample), "x.toml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Models[0].Tokens != 5 || c.Models[0].Noisy != 1.5 || c.Models[1].Noisy != 0 || c.Models[1].Tokens != 5 {
+		t.Errorf("%+v", c.Models)
+	}
+	if c.Link.Split != "test" || len(c.Seeds) != 1 {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestSet(t *testing.T) {
+	c, err := ParseConfig([]byte(sample), "x.toml", []string{"train.tokens=7", "seeds=[1, 2]", "link.expand=true", "link.group_map.Disease=Disorders",
+		"corpus.1.language=fr", "model.0.noisy=2.5", "name=y z"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Train.Tokens != 7 || len(c.Seeds) != 2 || !c.Link.Expand || c.Link.GroupMap["Disease"] != "Disorders" || c.Corpus[1].Language != "fr" ||
+		c.Corpus[0].Language != "" || c.Models[0].Noisy != 2.5 || c.Models[1].Tokens != 7 || c.Name != "y z" {
+		t.Errorf("%+v", c)
+	}
+	for _, bad := range []string{"tokens", "train.tokns=1", "corpus.9.language=fr", "train.tokens=many", "name.x=1"} {
+		if _, err := ParseConfig([]byte(sample), "x.toml", []string{bad}); err == nil {
+			t.Errorf("--set %s succeeded", bad)
+		}
+	}
+}
+
+// Every config that is shipped decodes.
+func TestShippedConfigs(t *testing.T) {
+	paths, err := filepath.Glob("../../configs/*.toml")
+	if err != nil || len(paths) < 6 {
+		t.Fatalf("%v %v", paths, err)
+	}
+	for _, p := range append(paths, "../demo/data/demo.toml") {
+		if _, err := LoadConfig(p, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add(sample, "train.tokens=7")
+	f.Fuzz(func(t *testing.T, s, setting string) {
+		if strings.HasPrefix(setting, "data=") {
+			return
+		}
+		_, _ = ParseConfig([]byte(s), "x", []string{setting})
+	})
+}
+
+func TestOutFolderIsNotOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	r := &runner{opt: Options{Out: dir}}
+	if err := r.checkOut(); err != nil {
+		t.Errorf("empty folder: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "thesis.doc"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.checkOut(); err == nil {
+		t.Error("a folder with other files was taken")
+	}
+}

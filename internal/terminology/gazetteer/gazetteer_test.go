@@ -1,0 +1,60 @@
+package gazetteer
+
+import (
+	"strings"
+	"testing"
+
+	"syncabel/internal/terminology"
+)
+
+func read(t testing.TB, in string) (*terminology.KB, int, error) {
+	t.Helper()
+	b := terminology.NewBuilder()
+	if err := Read(b, strings.NewReader(in), "f.tsv", Options{Language: "en"}); err != nil {
+		return nil, 0, err
+	}
+	kb, warnings := b.Build()
+	return kb, len(warnings), nil
+}
+
+func TestReadTables(t *testing.T) {
+	for name, in := range map[string]string{
+		"ours":   "code\tname\tis_preferred\tsemantic_group\nD1\tgout\t1\tDisorders\nD1\tgouty arthritis\t0\tDisorders\n",
+		"commas": "code,term,mainterm,semantic_tag\nD1,gout,yes,Disorders\nD1,\"gouty arthritis\",0,Disorders\n",
+	} {
+		kb, warnings, err := read(t, in)
+		if err != nil || warnings != 0 || kb.Len() != 1 {
+			t.Errorf("%s: %v, %d warnings", name, err, warnings)
+			continue
+		}
+		c := kb.Concept(0)
+		if len(c.Names) != 2 || c.Names[0].Text != "gout" || !c.Names[0].Preferred || c.Names[1].Text != "gouty arthritis" || c.Groups()[0] != "Disorders" {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+func TestReadReports(t *testing.T) {
+	if _, warnings, err := read(t, "code\tname\nD1\tgout\n\tnameless\nD2\t\n"); err != nil || warnings < 2 {
+		t.Errorf("%d warnings, %v", warnings, err)
+	}
+	if _, _, err := read(t, "foo\tbar\nx\ty\n"); err == nil || !strings.HasPrefix(err.Error(), "f.tsv:1:") {
+		t.Errorf("heading: %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("code\tname\nD1\tgout\n")
+	f.Add("code,name\nD1,\"go\"\"ut\"\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		kb, _, err := read(t, in)
+		if err != nil {
+			return
+		}
+		for i := range kb.Len() {
+			if len(kb.Concept(i).Names) == 0 || kb.Concept(i).ID == "" {
+				t.Fatal("a concept without name or ID")
+			}
+		}
+	})
+}

@@ -91,3 +91,15 @@ func TestKeyDependsOnEverything(t *testing.T) {
 		}
 	}
 }
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte(`{"kind":"kb","format":1,"files":{"a.json":{"size":1,"sha256":"x"}}}`))
+	f.Add([]byte(`{"format":99}`))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(filepath.Join(dir, ManifestName), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = Verify(dir)
+	})
+}

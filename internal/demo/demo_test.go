@@ -208,3 +208,18 @@ func compare(t *testing.T, got golden) {
 		t.Errorf("ranks changed: Recall@1 %.4f, Recall@5 %.4f, MRR %.4f; look at the difference with -update and git diff", got.Recall1, got.Recall5, got.MRR)
 	}
 }
+
+// configs/demo.toml is the embedded config but for the place of its files.
+func TestShippedConfigIsTheEmbeddedOne(t *testing.T) {
+	shipped, err := os.ReadFile("../../configs/demo.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedded, err := os.ReadFile("data/" + ConfigName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Replace(string(shipped), "data = \"../internal/demo/data\"\n", "", 1); got != string(embedded) {
+		t.Error("configs/demo.toml differs from internal/demo/data/demo.toml")
+	}
+}

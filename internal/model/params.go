@@ -46,6 +46,17 @@ func NewEmpty(c Config) *Model {
 	return m
 }
 
+// Weights returns how many weights a configuration asks for, as a float64 because a hostile one may ask for more than an
+// int holds.
+func (c Config) Weights() float64 {
+	qd, kd, w := float64(c.Heads)*float64(c.HeadWidth), float64(c.KVHeads)*float64(c.HeadWidth), float64(c.Width)
+	n := float64(c.Layers)*(2*w+(2*qd+2*kd)*w+3*float64(c.Hidden)*w) + w + float64(c.Vocab)*w
+	if !c.Tied {
+		n += float64(c.Vocab) * w
+	}
+	return n
+}
+
 func count(c Config) int {
 	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
 	perLayer := 2*c.Width + (2*qd+2*kd)*c.Width + 3*c.Hidden*c.Width

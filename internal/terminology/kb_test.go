@@ -1,6 +1,7 @@
 package terminology
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -85,4 +86,23 @@ func TestFileRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(kb.concepts, got.concepts, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte(`{"id":"D1","names":[{"text":"gout"}],"types":[{"name":"Disease","group":"Disorders"}]}`))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(dir, FileName)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		kb, err := Open(path)
+		if err != nil {
+			return
+		}
+		for _, g := range kb.Groups() {
+			kb.Forms(g)
+		}
+		kb.Stats()
+	})
 }

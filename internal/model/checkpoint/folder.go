@@ -63,6 +63,9 @@ func Load(dir string) (*model.Model, error) {
 	if e, ok := f.entries["model.embed_tokens.weight"]; !ok || len(e.Shape) != 2 || e.Shape[0] != c.Vocab || e.Shape[1] != c.Width {
 		return nil, fmt.Errorf("weights %s: model.embed_tokens.weight does not have the shape (%d,%d) of config.json", f.path, c.Vocab, c.Width)
 	}
+	if st, err := os.Stat(f.path); err != nil || 2*c.Weights() > float64(st.Size()) {
+		return nil, fmt.Errorf("weights %s: the file is too small for the %.0f weights of config.json", f.path, c.Weights())
+	}
 	m := model.NewEmpty(*c)
 	for _, t := range m.Tensors() {
 		if err := f.Read(t.Name, t.Shape, t.Data); err != nil {

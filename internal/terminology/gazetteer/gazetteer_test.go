@@ -58,3 +58,10 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadRelations(f *testing.F) {
+	f.Add("child\tparent\nD1\tD2\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		_ = ReadRelations(terminology.NewBuilder(), strings.NewReader(in), "f")
+	})
+}

@@ -49,6 +49,7 @@ type Options struct {
 	Keep       int               // candidates in a prediction; default 10
 	Limit      int               // longest free answer in tokens; default 40
 	Exact      bool              // in Lexical: equal strings only
+	Coordinate bool              // take the first member of a coordination that nothing is called by
 	Expand     bool              // replace abbreviations by the long form their document gives
 	GroupMap   map[string]string // type of the corpus -> semantic group
 	Markup     markup.Options    // must be what the model was trained with
@@ -178,6 +179,9 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 			m.Text, d.ID, m.Type, strings.Join(l.kb.Groups(), ", "))
 	}
 	t.sentence = readable(d, m, sentences)
+	if l.opt.Coordinate && l.stage0 != nil {
+		t.surface = l.coordinate(t.group, t.surface, d.Language)
+	}
 	if l.opt.Mode == Lexical {
 		return t, nil
 	}
@@ -215,4 +219,30 @@ func (l *Linker) predict(t *task) prediction.Prediction {
 	}
 	p.Candidates = append(p.Candidates, ranked[:min(l.opt.Keep, len(ranked))]...)
 	return p
+}
+
+// coordinate chooses between a coordinated phrase and its first member: whichever resembles a known string most. A phrase
+// that is a known string stays.
+func (l *Linker) coordinate(group, surface, language string) string {
+	variants := text.FirstConjuncts(surface, language)
+	if len(variants) == 0 {
+		return surface
+	}
+	best, at := l.nearestScore(group, surface), surface
+	for _, v := range variants {
+		if best >= 1 {
+			break
+		}
+		if s := l.nearestScore(group, v); s > best {
+			best, at = s, v
+		}
+	}
+	return at
+}
+
+func (l *Linker) nearestScore(group, s string) float32 {
+	if c := l.stage0.Retrieve(&l.scr, group, 1, s); len(c) > 0 {
+		return c[0].Score
+	}
+	return 0
 }

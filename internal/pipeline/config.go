@@ -90,6 +90,7 @@ type Link struct {
 	NamesEach  int               `toml:"names_each"`
 	Keep       int               `toml:"keep"`
 	Expand     bool              `toml:"expand"` // abbreviations by their document's long form, in training and linking
+	Coordinate bool              `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
 	GroupMap   map[string]string `toml:"group_map"`
 }
 

@@ -224,7 +224,7 @@ func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
 
 func (r *runner) linkOptions(cfg Train, mode string, w *link.Weights, label string) link.Options {
 	l := r.cfg.Link
-	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Keep: l.Keep, Expand: l.Expand,
+	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Keep: l.Keep, Expand: l.Expand, Coordinate: l.Coordinate,
 		GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Progress: r.progress(label)}
 }
 

@@ -87,7 +87,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	}
 	l := rec.Link
 	linker, err := link.New(o.parts(kb, stage0), link.Options{Mode: opt.Mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach,
-		Keep: opt.Keep, Expand: l.Expand, GroupMap: l.GroupMap, Markup: markupOptions(m.Train), Weights: w, System: m.Name, Progress: opt.Progress})
+		Keep: opt.Keep, Expand: l.Expand, Coordinate: l.Coordinate, GroupMap: l.GroupMap, Markup: markupOptions(m.Train), Weights: w, System: m.Name, Progress: opt.Progress})
 	if err != nil {
 		o.close()
 		return nil, err

@@ -33,13 +33,17 @@ type lexicalRow struct {
 	Exact  bool // equal strings only
 	Memory bool // training annotations too
 	Expand bool // abbreviations by their long form
+	Split  bool // coordinations by their first member
 }
 
 func (r *runner) lexicalRows() []lexicalRow {
-	rows := []lexicalRow{{"dictionary", true, false, false}, {"dictionary + training", true, true, false},
-		{"TF-IDF", false, false, false}, {"TF-IDF + training", false, true, false}}
+	rows := []lexicalRow{{Name: "dictionary", Exact: true}, {Name: "dictionary + training", Exact: true, Memory: true},
+		{Name: "TF-IDF"}, {Name: "TF-IDF + training", Memory: true}}
 	if r.cfg.Link.Expand {
-		rows = append(rows, lexicalRow{"TF-IDF + training + abbreviations", false, true, true})
+		rows = append(rows, lexicalRow{Name: "TF-IDF + training + abbreviations", Memory: true, Expand: true})
+	}
+	if r.cfg.Link.Coordinate {
+		rows = append(rows, lexicalRow{Name: "the same + coordinations", Memory: true, Expand: r.cfg.Link.Expand, Split: true})
 	}
 	return rows
 }
@@ -59,7 +63,7 @@ func (r *runner) baseline(d *data, row lexicalRow, docs []corpus.Document) (*Sys
 			opt.Training = observations(d.k, d.train, l)
 		}
 		linker, err := link.New(link.Parts{KB: d.k, Stage0: lexical.NewRetriever(d.k, opt)},
-			link.Options{Mode: link.Lexical, Exact: row.Exact, Expand: row.Expand, GroupMap: l.GroupMap, Keep: l.Keep, System: s.Name})
+			link.Options{Mode: link.Lexical, Exact: row.Exact, Expand: row.Expand, Coordinate: row.Split, GroupMap: l.GroupMap, Keep: l.Keep, System: s.Name})
 		if err != nil {
 			return nil, err
 		}

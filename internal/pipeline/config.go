@@ -89,7 +89,7 @@ type Link struct {
 	Candidates int               `toml:"candidates"`
 	NamesEach  int               `toml:"names_each"`
 	Keep       int               `toml:"keep"`
-	Expand     bool              `toml:"expand"` // abbreviations by their document's long form, in training and linking
+	Expand     bool              `toml:"expand"`     // abbreviations by their document's long form, in training and linking
 	Coordinate bool              `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
 	GroupMap   map[string]string `toml:"group_map"`
 }

@@ -174,7 +174,12 @@ func spansOf(d *corpus.Document) []text.Span {
 
 func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span) (*task, error) {
 	t := &task{doc: d, mention: m, surface: dataset.Expand(m.Text, long), names: map[int]string{}}
-	if t.group = dataset.GroupOf(l.kb, m.Type, l.opt.GroupMap); t.group == "" {
+	t.group = dataset.GroupOf(l.kb, m.Type, l.opt.GroupMap)
+	switch {
+	case t.group == "" && m.Type == "":
+		return nil, fmt.Errorf("mention %q of document %q has no semantic group: write [mention]{Group} or give a group for all, one of %s",
+			m.Text, d.ID, strings.Join(l.kb.Groups(), ", "))
+	case t.group == "":
 		return nil, fmt.Errorf("mention %q of document %q has type %q, which is no semantic group of the knowledge base (%s): map it in [link.group_map]",
 			m.Text, d.ID, m.Type, strings.Join(l.kb.Groups(), ", "))
 	}

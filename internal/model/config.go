@@ -41,6 +41,13 @@ type Config struct {
 	AttentionBias bool     `json:"attention_bias"`
 	MLPBias       bool     `json:"mlp_bias"`
 	Scaling       *Scaling `json:"rope_scaling"`
+	Rope          *Rope    `json:"rope_parameters,omitempty"` // how transformers 5 writes RopeTheta and Scaling; Check folds it in
+}
+
+// Rope is rope_parameters of transformers 5.
+type Rope struct {
+	Theta float64 `json:"rope_theta"`
+	Scaling
 }
 
 // Scaling is the frequency scaling of Llama 3.1.
@@ -86,6 +93,12 @@ func (c *Config) Check() error {
 	}
 	if c.HeadWidth == 0 && c.Heads > 0 {
 		c.HeadWidth = c.Width / c.Heads
+	}
+	if r := c.Rope; r != nil {
+		c.RopeTheta, c.Scaling, c.Rope = r.Theta, nil, nil
+		if r.Type != "default" && r.Type != "" {
+			c.Scaling = &r.Scaling
+		}
 	}
 	if c.RopeTheta == 0 {
 		c.RopeTheta = 10000

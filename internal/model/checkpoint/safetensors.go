@@ -129,7 +129,7 @@ func (f *File) parse(data []byte) error {
 }
 
 func (e entry) check(size int64) error {
-	width := map[string]int64{"F32": 4, "F16": 2, "BF16": 2}[e.DType]
+	width := map[string]int64{"F32": 4, "F16": 2, "BF16": 2, "I32": 4}[e.DType]
 	if width == 0 {
 		return fmt.Errorf("dtype %q is not supported", e.DType)
 	}
@@ -172,6 +172,8 @@ func (f *File) Read(name string, shape []int, dst []float32) error {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 		case "BF16":
 			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
+		case "I32": // exact below 2**24
+			dst[i] = float32(int32(binary.LittleEndian.Uint32(b[4*i:])))
 		case "F16":
 			dst[i] = half(binary.LittleEndian.Uint16(b[2*i:]))
 		}

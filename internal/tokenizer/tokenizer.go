@@ -98,7 +98,7 @@ func (t *Tokenizer) nextAdded(s string) (int, Added) {
 // cannot put a separator into a prompt.
 func (t *Tokenizer) EncodeOrdinary(dst []int32, s string) []int32 {
 	if t.lower {
-		s = strings.ToLower(s)
+		s = lower(s)
 	}
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
@@ -223,4 +223,10 @@ func (t *Tokenizer) build() error {
 	}
 	t.cache = map[string][]int32{}
 	return nil
+}
+
+// lower is the Lowercase normalizer: each code point on its own, by Unicode's full mapping, of which only U+0130 becomes more
+// than one.
+func lower(s string) string {
+	return strings.ToLower(strings.ReplaceAll(s, "\u0130", "i\u0307"))
 }

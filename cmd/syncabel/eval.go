@@ -64,6 +64,9 @@ func printResult(a *app, name string, res *eval.Result) error {
 	for _, n := range names {
 		line(n, res.Strata[n])
 	}
+	if res.NIL.AUROC > 0 {
+		fmt.Fprintf(a.out, "  AUROC of the NIL probability %.3f\n", res.NIL.AUROC)
+	}
 	_, err := fmt.Fprintf(a.out, "  NIL: %d annotated, %d of them abstained on; %d abstained in all; %d rows without annotation left out\n",
 		res.NIL.Gold, res.NIL.Right, res.NIL.Abstain, res.Missing)
 	return err

@@ -20,16 +20,17 @@ import (
 )
 
 type linkCmd struct {
-	RunDir   string `name:"run" required:"" help:"Folder of a finished run." type:"path"`
-	Model    string `help:"Variant of the run; default: its last."`
-	Seed     uint64 `help:"Seed of the variant; default: its first."`
-	Mode     string `enum:"hybrid,beam-trie,beam-hf,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, free or lexical."`
-	Language string `default:"en" help:"Language of texts that do not say: en, fr, es."`
-	Group    string `help:"Semantic group of mentions that do not say."`
-	K        int    `short:"k" default:"5" help:"Candidates to print."`
-	Text     string `help:"One sentence with marked mentions."`
-	JSON     bool   `name:"json" help:"Print JSON, one mention a line."`
-	File     string `arg:"" optional:"" help:"PubTator file, JSONL of documents, or lines with marked mentions; - is standard input."`
+	RunDir   string  `name:"run" required:"" help:"Folder of a finished run." type:"path"`
+	Model    string  `help:"Variant of the run; default: its last."`
+	Seed     uint64  `help:"Seed of the variant; default: its first."`
+	Mode     string  `enum:"hybrid,beam-trie,beam-hf,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, free or lexical."`
+	Language string  `default:"en" help:"Language of texts that do not say: en, fr, es."`
+	Group    string  `help:"Semantic group of mentions that do not say."`
+	K        int     `short:"k" default:"5" help:"Candidates to print."`
+	NIL      float64 `name:"nil" help:"Abstain where no candidate is right with more than this probability, in mode hybrid; 0: as the run's config says."`
+	Text     string  `help:"One sentence with marked mentions."`
+	JSON     bool    `name:"json" help:"Print JSON, one mention a line."`
+	File     string  `arg:"" optional:"" help:"PubTator file, JSONL of documents, or lines with marked mentions; - is standard input."`
 }
 
 // Help shows examples.
@@ -47,7 +48,7 @@ func (c *linkCmd) Run(a *app) error {
 	if (c.Text == "") == (c.File == "") {
 		return &usageError{"link needs either --text or one FILE (- for standard input)"}
 	}
-	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, Threads: a.cli.Threads})
+	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, Threads: a.cli.Threads})
 	if err != nil {
 		return err
 	}
@@ -194,7 +195,11 @@ func (w *linkWriter) documents(docs []corpus.Document) error {
 		return prediction.Write(w.out, preds)
 	}
 	for _, p := range preds {
-		fmt.Fprintf(w.out, "%s\t[%s]{%s}\n", p.Document, p.Text, p.Group)
+		fmt.Fprintf(w.out, "%s\t[%s]{%s}", p.Document, p.Text, p.Group)
+		if p.NIL > 0 {
+			fmt.Fprintf(w.out, "  none of the candidates: %.1f %%", 100*p.NIL)
+		}
+		fmt.Fprintln(w.out)
 		for _, c := range p.Candidates {
 			fmt.Fprintf(w.out, "  %5.1f %%  %-16s %s  (%s)\n", 100*c.Probability, c.Code, c.Name, strings.Join(c.Source, ", "))
 		}

@@ -63,6 +63,22 @@ type NIL struct {
 	Gold    int `json:"gold"`
 	Right   int `json:"right"`   // abstained there
 	Abstain int `json:"abstain"` // abstained anywhere
+	// AUROC is how well the predicted NIL probability tells these mentions from the others; 0 when there is none.
+	AUROC float64 `json:"auroc,omitempty"`
+}
+
+// nilScores collects what AUROC needs.
+type nilScores struct {
+	scores []float64
+	isNIL  []bool
+	known  bool
+}
+
+func (n *nilScores) add(p *prediction.Prediction) {
+	if p.HasGold {
+		n.scores, n.isNIL = append(n.scores, p.NIL), append(n.isNIL, len(p.Gold) == 0)
+		n.known = n.known || p.NIL > 0
+	}
 }
 
 // outcome is one evaluated mention.
@@ -81,8 +97,10 @@ func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 	}
 	r := &Result{Protocol: opt.Protocol, Lenient: opt.Lenient, Strata: map[string]Cell{}, Verdicts: map[string]int{}}
 	var list []outcome
+	var nils nilScores
 	for i := range preds {
 		p := &preds[i]
+		nils.add(p)
 		r.System, r.Mode = cmp.Or(r.System, p.System), cmp.Or(r.Mode, p.Mode)
 		if p.Verdict != "" {
 			r.Verdicts[p.Verdict]++
@@ -95,6 +113,9 @@ func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 		return nil, fmt.Errorf("none of %d predictions has a gold concept: nothing to evaluate", len(preds))
 	}
 	r.fill(list, opt)
+	if nils.known && r.NIL.Gold > 0 {
+		r.NIL.AUROC = stat.AUROC(nils.scores, nils.isNIL)
+	}
 	return r, nil
 }
 

@@ -55,6 +55,7 @@ type Options struct {
 	Markup     markup.Options    // must be what the model was trained with
 	System     string            // name of the row in a comparison
 	Weights    *Weights          // of Hybrid; nil: the defaults
+	NIL        float64           // in Hybrid: abstain where no candidate is right with more than this probability; 0: never
 	Batch      int               // mentions searched at a time; default 16
 	Progress   func(done, total int64)
 }
@@ -219,6 +220,9 @@ func (l *Linker) predict(t *task) prediction.Prediction {
 		p.Gold = append(p.Gold, a)
 	}
 	ranked := l.rank(t)
+	if p.NIL = l.none(t, ranked); l.opt.NIL > 0 && p.NIL > l.opt.NIL {
+		return p
+	}
 	if t.invalid != "" {
 		p.Candidates = append(p.Candidates, prediction.Candidate{Name: t.invalid, Source: []string{"free"}})
 	}
@@ -250,4 +254,13 @@ func (l *Linker) nearestScore(group, s string) float32 {
 		return c[0].Score
 	}
 	return 0
+}
+
+// none is the probability that no candidate is right, 0 where the weights do not know.
+func (l *Linker) none(t *task, ranked []prediction.Candidate) float64 {
+	if l.opt.Mode != Hybrid || l.weights().Confidence == nil || len(ranked) == 0 {
+		return 0
+	}
+	i, _ := l.kb.Index(ranked[0].Code)
+	return l.weights().Confidence.probability(confidenceFeatures(ranked[0].Score, ranked[0].Probability, float64(t.candidate(i).lex.Score)))
 }

@@ -314,9 +314,9 @@ func TestSharedNamesAndAbbreviations(t *testing.T) {
 // fit finds weights that rank the gold first where one feature decides.
 func TestFit(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var cases []fitCase
+	var cases []mentionCase
 	for range 200 {
-		var c fitCase
+		var c mentionCase
 		for k := range 5 {
 			f := make([]float64, len(featureNames()))
 			for i := range f {
@@ -331,5 +331,32 @@ func TestFit(t *testing.T) {
 	w := fit(cases)
 	if w.Loss > start-0.3 || w.Recall1 < 0.8 || w.Values[4] < 2 {
 		t.Errorf("loss %g (defaults %g), recall %g, weights %v", w.Loss, start, w.Recall1, w.Values)
+	}
+}
+
+// A confidence learns that low scores mean no right candidate, and says so in probabilities that add up.
+func TestFitConfidence(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var cases []confidenceCase
+	none := 0.0
+	for range 500 {
+		cosine := rng.Float64()
+		c := confidenceCase{confidenceFeatures(10*cosine, 0.9, cosine), rng.Float64() > cosine}
+		if c.none {
+			none++
+		}
+		cases = append(cases, c)
+	}
+	c := fitConfidence(cases)
+	sum := 0.0
+	for _, x := range cases {
+		sum += c.probability(x.f)
+	}
+	low, high := c.probability(confidenceFeatures(1, 0.9, 0.1)), c.probability(confidenceFeatures(9, 0.9, 0.9))
+	if math.Abs(sum-none) > 5 || low < 0.75 || high > 0.25 {
+		t.Errorf("%.0f expected of %.0f; %.2f at cosine 0.1, %.2f at 0.9", sum, none, low, high)
+	}
+	if fitConfidence(cases[:5]) != nil {
+		t.Error("fitted on five mentions")
 	}
 }

@@ -18,6 +18,8 @@ type Weights struct {
 	Mentions int       `json:"mentions"` // they were fitted on; 0: defaults
 	Loss     float64   `json:"loss"`     // mean negative log-probability of the gold there
 	Recall1  float64   `json:"recall@1"` // of all fitted mentions, as they were fitted
+
+	Confidence *Confidence `json:"confidence,omitempty"` // nil: too few mentions without a right candidate to learn from
 }
 
 // featureNames says what the columns of features are:
@@ -33,6 +35,9 @@ type Weights struct {
 func featureNames() []string {
 	return []string{"logp", "raw", "cosine", "name", "train", "exact", "memory", "beam"}
 }
+
+// cosineFeature is the column of cosine.
+const cosineFeature = 2
 
 // floorLogP bounds the log-probability from below: under it, numbers say nothing but "no".
 const floorLogP = -30
@@ -81,8 +86,8 @@ func (w *Weights) Check() error {
 	return nil
 }
 
-// fitCase is one mention's candidates.
-type fitCase struct {
+// mentionCase is one development mention with its candidates.
+type mentionCase struct {
 	features [][]float64
 	gold     []bool
 }
@@ -97,9 +102,11 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 	if err != nil {
 		return nil, err
 	}
-	var cases []fitCase
+	var cases, all []mentionCase
 	err = l.each(ctx, tasks, func(t *task) {
-		if c, ok := l.fitCase(t); ok {
+		c, ok := l.mentionCase(t)
+		all = append(all, c)
+		if ok {
 			cases = append(cases, c)
 		}
 		t.cands = nil
@@ -107,17 +114,25 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(cases) < minFit {
-		return DefaultWeights(), nil
+	w := DefaultWeights()
+	if len(cases) >= minFit {
+		w = fit(cases)
 	}
-	return fit(cases), nil
+	var confidence []confidenceCase
+	for i := range all {
+		if c, ok := all[i].confidenceCase(w); ok {
+			confidence = append(confidence, c)
+		}
+	}
+	w.Confidence = fitConfidence(confidence)
+	return w, nil
 }
 
 // minFit is the fewest mentions that weights are fitted on.
 const minFit = 30
 
-func (l *Linker) fitCase(t *task) (fitCase, bool) {
-	var c fitCase
+func (l *Linker) mentionCase(t *task) (mentionCase, bool) {
+	var c mentionCase
 	found := false
 	for i := range t.cands {
 		s := &t.cands[i]
@@ -136,7 +151,7 @@ const ridge = 0.1
 
 // fit maximises the conditional log-likelihood of the gold by gradient ascent with momentum on standardised features. It
 // starts at, and is pulled towards, the defaults.
-func fit(cases []fitCase) *Weights {
+func fit(cases []mentionCase) *Weights {
 	w := DefaultWeights()
 	d := len(w.Values)
 	scale := spread(cases, d)
@@ -168,7 +183,7 @@ func fit(cases []fitCase) *Weights {
 }
 
 // spread returns each feature's standard deviation within mentions, so that one step size fits all.
-func spread(cases []fitCase, d int) []float64 {
+func spread(cases []mentionCase, d int) []float64 {
 	out := make([]float64, d)
 	n := 0.0
 	for _, c := range cases {
@@ -192,7 +207,7 @@ func spread(cases []fitCase, d int) []float64 {
 }
 
 // gradient writes the mean gradient of the log-likelihood into g.
-func gradient(cases []fitCase, scale, x, g []float64) {
+func gradient(cases []mentionCase, scale, x, g []float64) {
 	clear(g)
 	var s []float64
 	for _, c := range cases {
@@ -221,7 +236,7 @@ func gradient(cases []fitCase, scale, x, g []float64) {
 	}
 }
 
-func loss(cases []fitCase, w *Weights) (nll, recall float64) {
+func loss(cases []mentionCase, w *Weights) (nll, recall float64) {
 	for _, c := range cases {
 		var s, gold []float64
 		for k, f := range c.features {

@@ -91,6 +91,7 @@ type Link struct {
 	Keep       int               `toml:"keep"`
 	Expand     bool              `toml:"expand"`     // abbreviations by their document's long form, in training and linking
 	Coordinate bool              `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
+	NIL        float64           `toml:"nil"`        // hybrid abstains where no candidate is right with more than this probability; 0: never
 	GroupMap   map[string]string `toml:"group_map"`
 }
 

@@ -85,7 +85,7 @@ func (r *runner) fit(d *data, cfg Train, seed uint64) (*fitted, error) {
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
 func tuneKey(l Link) Link {
-	l.Split, l.Modes, l.Keep = "", nil, 0
+	l.Split, l.Modes, l.Keep, l.NIL = "", nil, 0, 0
 	return l
 }
 
@@ -224,7 +224,7 @@ func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
 
 func (r *runner) linkOptions(cfg Train, mode string, w *link.Weights, label string) link.Options {
 	l := r.cfg.Link
-	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Keep: l.Keep, Expand: l.Expand, Coordinate: l.Coordinate,
+	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Keep: l.Keep, Expand: l.Expand, Coordinate: l.Coordinate, NIL: l.NIL,
 		GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Progress: r.progress(label)}
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,10 +26,11 @@ type Opened struct {
 
 // OpenOptions of OpenRun.
 type OpenOptions struct {
-	Model    string // variant; empty: the run's last
-	Seed     uint64 // 0: the first
-	Mode     string // default hybrid
-	Keep     int    // candidates to return
+	Model    string  // variant; empty: the run's last
+	Seed     uint64  // 0: the first
+	Mode     string  // default hybrid
+	Keep     int     // candidates to return
+	NIL      float64 // abstain above this probability that no candidate is right; 0: as the run's config says
 	Threads  int
 	Progress func(done, total int64)
 }
@@ -87,7 +89,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	}
 	l := rec.Link
 	linker, err := link.New(o.parts(kb, stage0), link.Options{Mode: opt.Mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach,
-		Keep: opt.Keep, Expand: l.Expand, Coordinate: l.Coordinate, GroupMap: l.GroupMap, Markup: markupOptions(m.Train), Weights: w, System: m.Name, Progress: opt.Progress})
+		Keep: opt.Keep, Expand: l.Expand, Coordinate: l.Coordinate, NIL: cmp.Or(opt.NIL, l.NIL), GroupMap: l.GroupMap, Markup: markupOptions(m.Train), Weights: w, System: m.Name, Progress: opt.Progress})
 	if err != nil {
 		o.close()
 		return nil, err

@@ -15,15 +15,15 @@ type Prediction struct {
 	Type       string      `json:"type,omitempty"`     // type as annotated
 	Group      string      `json:"group,omitempty"`    // semantic group whose trie was searched
 	Language   string      `json:"language,omitempty"`
-	Gold       [][]string  `json:"gold"`               // alternatives; each is one ID or the sorted parts of a composite; empty = NIL or unknown
-	HasGold    bool        `json:"has_gold"`           // false when the input carried no annotation at all
-	Candidates []Candidate `json:"candidates"`         // best first, one per concept; empty means NIL
-	NIL        float64     `json:"nil_probability"`    // calibrated probability that no candidate is right
-	Mode       string      `json:"mode,omitempty"`     // "free", "beam-hf", "beam-trie", "certified-top1", "lexical", ...
-	System     string      `json:"system,omitempty"`   // name of the row in a comparison, e.g. "tfidf", "human+synthetic guided"
-	Tags       []string    `json:"tags,omitempty"`     // strata it belongs to, set by eval.Strata: "unseen concept", "composite" ...
-	Verdict    string      `json:"verdict,omitempty"`  // a judge's word on the first candidate, where there is one
-	Unstable   bool        `json:"unstable,omitempty"` // decided within the engine's numerical noise
+	Gold       [][]string  `json:"gold"`                      // alternatives; each is one ID or the sorted parts of a composite; empty = NIL or unknown
+	HasGold    bool        `json:"has_gold"`                  // false when the input carried no annotation at all
+	Candidates []Candidate `json:"candidates"`                // best first, one per concept; empty means NIL
+	NIL        float64     `json:"nil_probability,omitempty"` // calibrated probability that no candidate is right; 0: unknown
+	Mode       string      `json:"mode,omitempty"`            // "free", "beam-hf", "beam-trie", "certified-top1", "lexical", ...
+	System     string      `json:"system,omitempty"`          // name of the row in a comparison, e.g. "tfidf", "human+synthetic guided"
+	Tags       []string    `json:"tags,omitempty"`            // strata it belongs to, set by eval.Strata: "unseen concept", "composite" ...
+	Verdict    string      `json:"verdict,omitempty"`         // a judge's word on the first candidate, where there is one
+	Unstable   bool        `json:"unstable,omitempty"`        // decided within the engine's numerical noise
 }
 
 // A Candidate is one concept (or composite) a mention may mean.

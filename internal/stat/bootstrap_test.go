@@ -61,3 +61,20 @@ func BenchmarkBootstrap(b *testing.B) {
 		Bootstrap(columns, Samples, 1)
 	}
 }
+
+func TestAUROC(t *testing.T) {
+	// the first is sklearn.metrics.roc_auc_score's own example; the second has ties
+	for _, c := range []struct {
+		s    []float64
+		y    []bool
+		want float64
+	}{
+		{[]float64{0.1, 0.4, 0.35, 0.8}, []bool{false, false, true, true}, 0.75},
+		{[]float64{1, 1, 1, 2}, []bool{true, false, false, true}, 0.75},
+		{[]float64{1}, []bool{true}, 0.5},
+	} {
+		if got := AUROC(c.s, c.y); got != c.want {
+			t.Errorf("AUROC(%v, %v) = %v, want %v", c.s, c.y, got, c.want)
+		}
+	}
+}

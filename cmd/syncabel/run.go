@@ -31,7 +31,7 @@ func (c *demoCmd) Run(a *app) error {
 }
 
 type runCmd struct {
-	Config string   `arg:"" help:"Config file (TOML); ready ones are in configs/."`
+	Config string   `arg:"" optional:"" help:"Config file (TOML); ready ones are in configs/."`
 	Out    string   `help:"Folder for every artefact and the report; default: the config's name." type:"path"`
 	Set    []string `help:"Change a setting of the config, stage.key=value; may be repeated. data=DIR names the folder of the input files." sep:"none"`
 	JSON   bool     `name:"json" help:"Print the report as JSON."`
@@ -48,6 +48,9 @@ func (c *runCmd) Run(a *app) error {
 	if c.Keys {
 		_, err := fmt.Fprintln(a.out, strings.Join(pipeline.Keys(), "\n"))
 		return err
+	}
+	if c.Config == "" {
+		return &usageError{"run needs a config file: ready ones are in configs/"}
 	}
 	cfg, err := pipeline.LoadConfig(c.Config, c.Set)
 	if err != nil {

@@ -17,15 +17,23 @@ type importCmd struct {
 }
 
 type importKBCmd struct {
-	Format    string   `required:"" enum:"table,obo" help:"table (code, name, ... in TSV or CSV) or obo."`
-	Out       string   `required:"" help:"Folder to write." type:"path"`
-	Relations string   `help:"Table of child and parent." type:"path"`
-	Language  string   `help:"Language of names that do not say."`
-	Group     string   `help:"Semantic group of concepts that do not say."`
-	Source    string   `help:"Vocabulary the names come from."`
-	Licence   string   `help:"Licence class: open, attribution or restricted."`
-	JSON      bool     `name:"json" help:"Print the counts as JSON."`
-	Paths     []string `arg:"" help:"Files." type:"path"`
+	Format    string `required:"" enum:"table,obo,obographs,umls,snomed,mesh" help:"table (code, name, ... in TSV or CSV), obo, obographs, umls (RRF folder or zip), snomed (RF2 folder or zip) or mesh (XML)."`
+	Out       string `required:"" help:"Folder to write." type:"path"`
+	Relations string `help:"Table of child and parent." type:"path"`
+	Language  string `help:"Language of names that do not say."`
+	Group     string `help:"Semantic group of concepts that do not say."`
+	Source    string `help:"Vocabulary the names come from."`
+	Licence   string `help:"Licence class: open, attribution or restricted."`
+
+	Languages  []string `help:"UMLS, SNOMED CT: only names in these languages, e.g. en,fr,es."`
+	Sources    []string `help:"UMLS: only names of these sources (SAB)."`
+	TermTypes  []string `help:"UMLS: only names of these term types (TTY)."`
+	Types      []string `help:"UMLS: only concepts of these semantic types (TUI), or st21pv."`
+	Groups     []string `help:"UMLS: only concepts of these semantic groups; SNOMED CT: of these semantic tags." sep:";"`
+	Suppressed bool     `help:"UMLS: also suppressed and obsolete names."`
+
+	JSON  bool     `name:"json" help:"Print the counts as JSON."`
+	Paths []string `arg:"" help:"Files." type:"path"`
 }
 
 // Help shows an example.
@@ -35,7 +43,8 @@ func (importKBCmd) Help() string {
 
 // Run imports a knowledge base.
 func (c *importKBCmd) Run(a *app) error {
-	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence}
+	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
+		Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups, Suppressed: c.Suppressed}
 	kb, warnings, err := pipeline.ReadKB(cfg, itself)
 	if err != nil {
 		return err
@@ -44,13 +53,14 @@ func (c *importKBCmd) Run(a *app) error {
 }
 
 type importCorpusCmd struct {
-	Format      string   `required:"" enum:"pubtator,jsonl" help:"pubtator, or jsonl (this program's own)."`
+	Format      string   `required:"" enum:"pubtator,brat,bioc,bigbio,table,jsonl" help:"pubtator, brat (folder or zip), bioc (XML or JSON), bigbio (JSON), table (TSV or CSV beside texts) or jsonl (this program's own)."`
 	Out         string   `required:"" help:"Folder to write." type:"path"`
 	Language    string   `default:"en" help:"Language of the texts: en, fr, es."`
 	Split       string   `enum:"train,dev,test" default:"test" help:"Split the files belong to."`
-	Composite   string   `default:"|" help:"What joins the codes of one answer that needs all of them."`
+	Composite   string   `help:"What joins the codes of one answer that needs all of them; default | in PubTator and BioC, + in BRAT and tables."`
 	Alternative string   `help:"What joins codes of which any one counts."`
 	Prefix      string   `help:"Put before codes without a colon."`
+	Texts       string   `help:"Format table: folder of the .txt files; default: the table's own." type:"path"`
 	JSON        bool     `name:"json" help:"Print the counts as JSON."`
 	Paths       []string `arg:"" help:"Files." type:"path"`
 }
@@ -62,7 +72,7 @@ func (importCorpusCmd) Help() string {
 
 // Run imports a corpus.
 func (c *importCorpusCmd) Run(a *app) error {
-	cfg := pipeline.Corpus{Format: c.Format, Language: c.Language, Composite: c.Composite, Alternative: c.Alternative, Prefix: c.Prefix}
+	cfg := pipeline.Corpus{Format: c.Format, Language: c.Language, Composite: c.Composite, Alternative: c.Alternative, Prefix: c.Prefix, Texts: c.Texts}
 	switch c.Split {
 	case "train":
 		cfg.Train = c.Paths
@@ -88,7 +98,7 @@ func (a *app) save(out, kind string, options any, paths []string, warnings []tex
 	}
 	inputs := map[string]string{}
 	for _, p := range paths {
-		h, err := artifact.HashFile(p)
+		h, err := artifact.HashPath(p)
 		if err != nil {
 			return err
 		}

@@ -229,6 +229,34 @@ func HashFile(path string) (File, error) {
 	return File{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
+// HashPath is HashFile for a file, and for a folder the hash over the names and hashes of all its files.
+func HashPath(path string) (File, error) {
+	st, err := os.Stat(path)
+	if err != nil || !st.IsDir() {
+		if err != nil {
+			return File{}, err
+		}
+		return HashFile(path)
+	}
+	var total File
+	h := sha256.New()
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		f, err := HashFile(p)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(path, p)
+		total.Size += f.Size
+		fmt.Fprintf(h, "%s\x00%s\x00", filepath.ToSlash(name), f.SHA256)
+		return err
+	})
+	total.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return total, err
+}
+
 // WriteFile writes data to path by way of a temporary file in the same folder, synced and renamed, so that path is never
 // half-written.
 func WriteFile(path string, data []byte) error {

@@ -33,18 +33,26 @@ type Config struct {
 
 // KB says where the knowledge base comes from.
 type KB struct {
-	Format    string   `toml:"format"` // "table" or "obo"
+	Format    string   `toml:"format"` // table, obo, obographs, umls, snomed, mesh
 	Paths     []string `toml:"paths"`
 	Relations string   `toml:"relations"` // table child, parent
 	Language  string   `toml:"language"`  // of names that do not say
 	Group     string   `toml:"group"`     // semantic group of concepts that do not say
 	Source    string   `toml:"source"`
 	Licence   string   `toml:"licence"`
+
+	// Filters of UMLS and SNOMED CT; empty lets everything pass.
+	Languages  []string `toml:"languages"`
+	Sources    []string `toml:"sources"`    // SAB
+	TermTypes  []string `toml:"term_types"` // TTY
+	Types      []string `toml:"types"`      // TUIs, or the preset st21pv
+	Groups     []string `toml:"groups"`     // semantic groups; semantic tags in SNOMED CT
+	Suppressed bool     `toml:"suppressed"` // also suppressed and obsolete names
 }
 
 // Corpus is one annotated corpus in one language.
 type Corpus struct {
-	Format      string   `toml:"format"` // "pubtator" or "jsonl" (our own)
+	Format      string   `toml:"format"` // pubtator, brat, bioc, bigbio, table, jsonl (our own)
 	Language    string   `toml:"language"`
 	Train       []string `toml:"train"`
 	Dev         []string `toml:"dev"`
@@ -52,6 +60,7 @@ type Corpus struct {
 	Composite   string   `toml:"composite"`   // joins the parts of one answer; default "|"
 	Alternative string   `toml:"alternative"` // joins answers of which any counts
 	Prefix      string   `toml:"prefix"`      // put before codes without a colon
+	Texts       string   `toml:"texts"`       // of format table: folder of the .txt files; default the table's own
 }
 
 // Synth says which synthetic sentences there are.

@@ -1,20 +1,30 @@
 package pipeline
 
 import (
+	"archive/zip"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
+	"syncabel/internal/corpus/bigbio"
+	"syncabel/internal/corpus/bioc"
+	"syncabel/internal/corpus/brat"
 	"syncabel/internal/corpus/pubtator"
+	"syncabel/internal/corpus/table"
 	"syncabel/internal/synth"
 	"syncabel/internal/terminology"
 	"syncabel/internal/terminology/gazetteer"
+	"syncabel/internal/terminology/mesh"
 	"syncabel/internal/terminology/obo"
+	"syncabel/internal/terminology/snomed"
+	"syncabel/internal/terminology/umls"
 	"syncabel/internal/text"
 )
 
@@ -26,23 +36,20 @@ func rawJSON(v any) (json.RawMessage, error) {
 	return b, nil
 }
 
-// ReadKB reads a knowledge base from its source files.
+// ReadKB reads a knowledge base from its source files. UMLS and SNOMED CT paths are folders or zips of a release.
 func ReadKB(cfg KB, resolve func(string) string) (*terminology.KB, []text.Warning, error) {
 	b := terminology.NewBuilder()
+	var headings *mesh.Reader
+	if cfg.Format == "mesh" {
+		headings = mesh.NewReader(b, mesh.Options{Language: cfg.Language, Licence: cfg.Licence})
+	}
 	for _, p := range cfg.Paths {
-		err := open(resolve(p), func(f *os.File) error {
-			name := filepath.Base(p)
-			switch cfg.Format {
-			case "table", "":
-				return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence})
-			case "obo":
-				return obo.Read(b, f, name, obo.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence})
-			}
-			return fmt.Errorf("unknown format %q of a knowledge base: this version reads table and obo", cfg.Format)
-		})
-		if err != nil {
+		if err := readKBPath(b, headings, cfg, resolve(p)); err != nil {
 			return nil, nil, fmt.Errorf("importing knowledge base: %w", err)
 		}
+	}
+	if headings != nil {
+		headings.Hierarchy()
 	}
 	if cfg.Relations != "" {
 		err := open(resolve(cfg.Relations), func(f *os.File) error {
@@ -54,12 +61,66 @@ func ReadKB(cfg KB, resolve func(string) string) (*terminology.KB, []text.Warnin
 	}
 	kb, warnings := b.Build()
 	if kb.Len() == 0 {
-		return nil, warnings, fmt.Errorf("importing knowledge base: no concept in %d files", len(cfg.Paths))
+		return nil, warnings, fmt.Errorf("importing knowledge base: no concept in %d files: check the format and the filters", len(cfg.Paths))
 	}
 	return kb, warnings, nil
 }
 
-// ReadCorpus reads the files of a corpus's splits.
+func readKBPath(b *terminology.Builder, headings *mesh.Reader, cfg KB, path string) error {
+	switch cfg.Format {
+	case "umls":
+		return openFS(path, func(fsys fs.FS) error {
+			return umls.Read(b, fsys, umls.Options{Languages: cfg.Languages, Sources: cfg.Sources, TermTypes: cfg.TermTypes, Types: umlsTypes(cfg.Types),
+				Groups: cfg.Groups, Suppressed: cfg.Suppressed, Licence: cfg.Licence})
+		})
+	case "snomed":
+		return openFS(path, func(fsys fs.FS) error {
+			return snomed.Read(b, fsys, snomed.Options{Languages: cfg.Languages, Tags: cfg.Groups, Licence: cfg.Licence})
+		})
+	}
+	return open(path, func(f *os.File) error {
+		name := filepath.Base(path)
+		ontology := obo.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence}
+		switch cfg.Format {
+		case "table", "":
+			return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence})
+		case "obo":
+			return obo.Read(b, f, name, ontology)
+		case "obographs":
+			return obo.ReadGraphs(b, f, name, ontology)
+		case "mesh":
+			return headings.Read(f, name)
+		}
+		return fmt.Errorf("unknown format %q of a knowledge base: have table, obo, obographs, umls, snomed, mesh", cfg.Format)
+	})
+}
+
+// umlsTypes expands the preset st21pv.
+func umlsTypes(list []string) []string {
+	if len(list) == 1 && strings.EqualFold(list[0], "st21pv") {
+		return umls.ST21pv()
+	}
+	return list
+}
+
+// openFS opens a folder or a zip.
+func openFS(path string, f func(fs.FS) error) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if st.IsDir() {
+		return f(os.DirFS(path))
+	}
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return fmt.Errorf("%s is neither a folder nor a zip: %w", path, err)
+	}
+	defer z.Close()
+	return f(z)
+}
+
+// ReadCorpus reads the files of a corpus's splits. A path of format brat is a folder or a zip.
 func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []text.Warning, error) {
 	var docs []corpus.Document
 	var warnings []text.Warning
@@ -68,7 +129,7 @@ func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []t
 		paths []string
 	}{{"train", cfg.Train}, {"dev", cfg.Dev}, {"test", cfg.Test}} {
 		for _, p := range s.paths {
-			d, w, err := readDocuments(cfg, resolve(p), s.split)
+			d, w, err := readDocuments(cfg, resolve(p), s.split, resolve)
 			if err != nil {
 				return nil, nil, fmt.Errorf("importing corpus: %w", err)
 			}
@@ -78,19 +139,37 @@ func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []t
 	return docs, warnings, nil
 }
 
-func readDocuments(cfg Corpus, path, split string) (docs []corpus.Document, warnings []text.Warning, err error) {
+func readDocuments(cfg Corpus, path, split string, resolve func(string) string) (docs []corpus.Document, warnings []text.Warning, err error) {
+	language, name := cmp.Or(cfg.Language, "en"), filepath.Base(path)
+	if cfg.Format == "brat" {
+		err = openFS(path, func(fsys fs.FS) error {
+			docs, warnings, err = brat.Read(fsys, brat.Options{Language: language, Split: split, Composite: cfg.Composite, Prefix: cfg.Prefix})
+			return err
+		})
+		return docs, warnings, err
+	}
 	err = open(path, func(f *os.File) error {
 		switch cfg.Format {
 		case "pubtator", "":
-			docs, warnings, err = pubtator.Read(f, filepath.Base(path), pubtator.Options{Language: cmp.Or(cfg.Language, "en"), Split: split,
+			docs, warnings, err = pubtator.Read(f, name, pubtator.Options{Language: language, Split: split,
 				Composite: cfg.Composite, Alternative: cfg.Alternative, Prefix: cfg.Prefix})
+		case "bioc":
+			docs, warnings, err = bioc.Read(f, name, bioc.Options{Language: language, Split: split, Composite: cfg.Composite, Prefix: cfg.Prefix})
+		case "bigbio":
+			docs, warnings, err = bigbio.Read(f, name, bigbio.Options{Language: language, Split: split, Prefix: cfg.Prefix})
+		case "table":
+			texts := filepath.Dir(path)
+			if cfg.Texts != "" {
+				texts = resolve(cfg.Texts)
+			}
+			docs, warnings, err = table.Read(f, name, table.Options{Language: language, Split: split, Texts: os.DirFS(texts), Composite: cfg.Composite, Prefix: cfg.Prefix})
 		case "jsonl":
-			docs, err = corpus.Read(f, filepath.Base(path))
+			docs, err = corpus.Read(f, name)
 			for i := range docs {
 				docs[i].Split = cmp.Or(split, docs[i].Split)
 			}
 		default:
-			err = fmt.Errorf("unknown format %q of a corpus: this version reads pubtator and jsonl", cfg.Format)
+			err = fmt.Errorf("unknown format %q of a corpus: have pubtator, brat, bioc, bigbio, table, jsonl", cfg.Format)
 		}
 		return err
 	})

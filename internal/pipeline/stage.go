@@ -110,7 +110,7 @@ func (c *Config) hashInputs(paths ...string) (map[string]string, error) {
 		if p == "" {
 			continue
 		}
-		h, err := artifact.HashFile(c.path(p))
+		h, err := artifact.HashPath(c.path(p))
 		if err != nil {
 			return nil, fmt.Errorf("reading input %q: %w: set `data` to the folder that holds it (--set data=DIR)", p, err)
 		}

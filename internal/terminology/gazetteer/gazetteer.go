@@ -168,6 +168,9 @@ func (t *table) row(cells []string) {
 		t.warn("no-code", "name %q has no code: row left out", get("name"))
 		return
 	}
+	if get("name") == "" {
+		t.warn("no-name", "the row of %q has no name", get("code"))
+	}
 	t.b.Add(t.concept(get))
 }
 

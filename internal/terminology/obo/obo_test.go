@@ -59,3 +59,39 @@ func FuzzRead(f *testing.F) {
 	f.Add(sample)
 	f.Fuzz(func(t *testing.T, in string) { _, _ = read(t, in) })
 }
+
+const graphs = `{"graphs":[{"nodes":[{"id":"http://purl.obolibrary.org/obo/HP_1","lbl":"All","type":"CLASS"},
+{"id":"http://purl.obolibrary.org/obo/HP_2","lbl":"Tall stature","type":"CLASS","meta":{"definition":{"val":"Tall."},
+"synonyms":[{"pred":"hasExactSynonym","val":"Increased body height"}],"xrefs":[{"val":"UMLS:C1"}]}},
+{"id":"http://purl.obolibrary.org/obo/HP_3","lbl":"old","type":"CLASS","meta":{"deprecated":true}},
+{"id":"http://purl.obolibrary.org/obo/RO_1","lbl":"part of","type":"PROPERTY"}],
+"edges":[{"sub":"http://purl.obolibrary.org/obo/HP_2","pred":"is_a","obj":"http://purl.obolibrary.org/obo/HP_1"}]}]}`
+
+func TestReadGraphs(t *testing.T) {
+	b := terminology.NewBuilder()
+	if err := ReadGraphs(b, strings.NewReader(graphs), "f.json", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	kb, _ := b.Build()
+	i, ok := kb.Index("HP:2")
+	if !ok || kb.Len() != 2 {
+		t.Fatalf("%d concepts", kb.Len())
+	}
+	c := kb.Concept(i)
+	if len(c.Names) != 2 || c.Names[1].Kind != "EXACT" || c.Parents[0] != "HP:1" || c.Definitions[0].Text != "Tall." || c.Xrefs[0] != "UMLS:C1" || c.Groups()[0] != "HP" {
+		t.Errorf("%+v", c)
+	}
+	if err := ReadGraphs(b, strings.NewReader("{}"), "f.json", Options{}); err == nil {
+		t.Error("no error without graphs")
+	}
+}
+
+func FuzzReadGraphs(f *testing.F) {
+	f.Add(graphs)
+	f.Fuzz(func(t *testing.T, in string) {
+		b := terminology.NewBuilder()
+		if ReadGraphs(b, strings.NewReader(in), "f", Options{}) == nil {
+			b.Build()
+		}
+	})
+}

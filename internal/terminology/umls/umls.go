@@ -32,12 +32,11 @@ type Options struct {
 const maxLine = 16 << 20
 
 type reader struct {
-	b      *terminology.Builder
-	opt    Options
-	types  map[string][]terminology.SemanticType // by CUI
-	skip   map[string]bool                       // CUIs that the filter on types left out
-	found  map[string]bool                       // CUIs with a name
-	counts map[string]int
+	b     *terminology.Builder
+	opt   Options
+	types map[string][]terminology.SemanticType // by CUI
+	skip  map[string]bool                       // CUIs that the filter on types left out
+	found map[string]bool                       // CUIs with a name
 }
 
 // Read adds the concepts of a release to b. MRCONSO and MRSTY are needed. Rows that are not well formed are reported with

@@ -234,20 +234,29 @@ func GroupOf(kb *terminology.KB, typ string, table map[string]string) string {
 // target returns the name of concept i nearest to the mention, among those of the document's language if it has any, in
 // the form that is this concept's own. The preferred name comes first, so it wins ties.
 func (s *Set) target(i int, surface, language, group string) string {
-	names := namesIn(s.kb.Concept(i), language)
+	names := namesIn(s.kb.Concept(i), language, group)
 	return s.kb.TargetForm(i, names[s.vec.Nearest(surface, names)], group)
 }
 
-// namesIn returns the names of a concept in a language, preferred first; all names when it has none.
-func namesIn(c *terminology.Concept, language string) []string {
-	var out []terminology.Name
+// namesIn returns the names of a concept in a semantic group and a language, preferred first; in any language when it has
+// none.
+func namesIn(c *terminology.Concept, language, group string) []string {
+	var all, out []terminology.Name
 	for _, n := range c.Names {
+		if n.In(group) {
+			all = append(all, n)
+		}
+	}
+	if len(all) == 0 {
+		all = c.Names
+	}
+	for _, n := range all {
 		if language == "" || n.Language == "" || n.Language == language {
 			out = append(out, n)
 		}
 	}
 	if len(out) == 0 {
-		out = slices.Clone(c.Names)
+		out = slices.Clone(all)
 	}
 	sort.SliceStable(out, func(a, b int) bool { return out[a].Preferred && !out[b].Preferred })
 	names := make([]string, len(out))
@@ -288,16 +297,16 @@ func (s *Set) synonyms() {
 			continue
 		}
 		for k, n := range c.Names {
+			g := cmp.Or(n.Group, c.Groups()[0])
 			var others []string
 			for j, o := range c.Names {
-				if j != k && terminology.Normalize(o.Text) != terminology.Normalize(n.Text) && o.Language == n.Language {
+				if j != k && terminology.Normalize(o.Text) != terminology.Normalize(n.Text) && o.Language == n.Language && o.In(g) {
 					others = append(others, o.Text)
 				}
 			}
 			if len(others) == 0 {
 				continue
 			}
-			g := c.Groups()[0]
 			name := s.kb.TargetForm(i, others[s.vec.Nearest(n.Text, others)], g)
 			s.items[Synonym] = append(s.items[Synonym], Item{Origin: Synonym, Surface: n.Text, Group: g, Language: n.Language, Names: []string{name}})
 		}

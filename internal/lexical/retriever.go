@@ -92,6 +92,9 @@ func NewRetriever(kb *terminology.KB, opt Options) *Retriever {
 			c := kb.Concept(i)
 			for _, g := range c.Groups() {
 				for _, n := range c.Names {
+					if !n.In(g) {
+						continue
+					}
 					r.groups[g].add(entry{text: n.Text, key: terminology.Normalize(n.Text), concept: int32(i)})
 				}
 			}

@@ -164,12 +164,18 @@ func (l *Linker) nearest(t *task, concept int) []string {
 	}
 	var list []near
 	for _, n := range c.Names {
+		if !n.In(t.group) {
+			continue
+		}
 		if n.Language == "" || t.doc.Language == "" || n.Language == t.doc.Language {
 			list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
 		}
 	}
 	if len(list) == 0 {
 		for _, n := range c.Names {
+			if !n.In(t.group) {
+				continue
+			}
 			list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
 		}
 	}

@@ -23,7 +23,11 @@ type Name struct {
 	Source    string `json:"source,omitempty"`    // vocabulary, e.g. "MSH", "SNOMEDCT_US", "HPO"
 	Kind      string `json:"kind,omitempty"`      // term type or synonym scope: "PT", "EXACT", "RELATED", "FSN" ...
 	Licence   string `json:"licence,omitempty"`   // licence class: "open", "attribution", "restricted"
+	Group     string `json:"group,omitempty"`     // the one semantic group it names the concept in; empty: all of the concept's
 }
+
+// In reports whether n names its concept in a semantic group.
+func (n Name) In(group string) bool { return n.Group == "" || n.Group == group }
 
 // A SemanticType is a type with the semantic group that it belongs to. Group is the root of the trie.
 type SemanticType struct {

@@ -25,6 +25,9 @@ func (kb *KB) Forms(group string) []Form {
 			continue
 		}
 		for _, n := range c.Names {
+			if !n.In(group) {
+				continue
+			}
 			key := Normalize(n.Text)
 			f := byKey[key]
 			if f == nil {
@@ -96,7 +99,7 @@ func (kb *KB) qualifiers(i int, group string) []string {
 func (kb *KB) TargetForm(i int, name, group string) string {
 	f := Form{Text: name}
 	for _, j := range kb.Normalized(name) {
-		if slices.Contains(kb.concepts[j].Groups(), group) {
+		if kb.concepts[j].named(name, group) {
 			f.Concepts = append(f.Concepts, j)
 		}
 	}
@@ -104,4 +107,10 @@ func (kb *KB) TargetForm(i int, name, group string) string {
 		return name
 	}
 	return name + " (" + kb.qualifier(&f, i, group) + ")"
+}
+
+// named reports whether c bears a name in a semantic group, up to case and white space.
+func (c *Concept) named(name, group string) bool {
+	key := Normalize(name)
+	return slices.Contains(c.Groups(), group) && slices.ContainsFunc(c.Names, func(n Name) bool { return n.In(group) && Normalize(n.Text) == key })
 }

@@ -86,6 +86,7 @@ func (b *Builder) Build() (*KB, []text.Warning) {
 		case len(c.Types) == 0:
 			c.Types = []SemanticType{{Name: "Entity", Group: "Entity"}}
 		}
+		c.joinGroups()
 		kept = append(kept, c)
 	}
 	slices.SortStableFunc(kept, func(a, b Concept) int { return cmp.Compare(a.ID, b.ID) })
@@ -127,10 +128,35 @@ func newKB(concepts []Concept) *KB {
 	return kb
 }
 
+// joinGroups drops the group of names that hold in every group of the concept, which is all of them for most concepts.
+func (c *Concept) joinGroups() {
+	groups := c.Groups()
+	type key struct{ text, language string }
+	in := map[key]int{}
+	for _, n := range c.Names {
+		if n.Group != "" {
+			in[key{n.Text, n.Language}]++
+		}
+	}
+	names := c.Names[:0:0]
+	for _, n := range c.Names {
+		if n.Group != "" && in[key{n.Text, n.Language}] == len(groups) {
+			n.Group = ""
+		}
+		i := slices.IndexFunc(names, func(m Name) bool { return m.Text == n.Text && m.Language == n.Language && m.Group == n.Group })
+		if i < 0 {
+			names = append(names, n)
+		} else if n.Preferred && !slices.ContainsFunc(names, func(m Name) bool { return m.Preferred && m.Language == n.Language }) {
+			names[i].Preferred = true
+		}
+	}
+	c.Names = names
+}
+
 // addName adds n unless the concept has it in that language already; a repeated name may still become preferred.
 func (c *Concept) addName(n Name) {
 	for i, m := range c.Names {
-		if m.Text == n.Text && m.Language == n.Language {
+		if m.Text == n.Text && m.Language == n.Language && m.Group == n.Group {
 			c.Names[i].Preferred = m.Preferred || n.Preferred && !c.hasPreferred(n.Language)
 			return
 		}
@@ -188,7 +214,7 @@ func (kb *KB) Ancestors(i int) []int {
 // Stats counts what a knowledge base holds.
 type Stats struct {
 	Concepts          int            `json:"concepts"`
-	Names             int            `json:"names"`
+	Names             int            `json:"names"` // a name counts once in every semantic group it names its concept in
 	Definitions       int            `json:"definitions"`
 	WithoutDefinition int            `json:"without_definition"`
 	Relations         int            `json:"relations"`
@@ -202,7 +228,6 @@ func (kb *KB) Stats() Stats {
 	s := Stats{Concepts: kb.Len(), Groups: map[string]int{}, Languages: map[string]int{}}
 	for i := range kb.concepts {
 		c := &kb.concepts[i]
-		s.Names += len(c.Names)
 		s.Definitions += len(c.Definitions)
 		s.Relations += len(c.Parents)
 		if len(c.Definitions) == 0 {
@@ -212,7 +237,12 @@ func (kb *KB) Stats() Stats {
 			s.Groups[g]++
 		}
 		for _, n := range c.Names {
-			s.Languages[n.Language]++
+			times := 1
+			if n.Group == "" {
+				times = max(len(c.Groups()), 1)
+			}
+			s.Names += times
+			s.Languages[n.Language] += times
 		}
 	}
 	for _, list := range kb.exact {

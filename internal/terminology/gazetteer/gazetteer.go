@@ -185,7 +185,8 @@ func (t *table) concept(get func(string) string) terminology.Concept {
 	group := or(get("semantic_group"), or(t.opt.Group, "Entity"))
 	c := terminology.Concept{ID: get("code"), Types: []terminology.SemanticType{{Name: or(get("semantic_type"), group), Group: group}}}
 	if name := get("name"); name != "" {
-		c.Names = []terminology.Name{{Text: name, Language: lang, Preferred: truth(get("preferred")), Source: t.opt.Source, Licence: t.opt.Licence}}
+		c.Names = []terminology.Name{{Text: name, Language: lang, Preferred: truth(get("preferred")), Source: t.opt.Source,
+			Licence: t.opt.Licence, Group: group}}
 	}
 	if d := get("definition"); d != "" {
 		c.Definitions = []terminology.Definition{{Text: d, Language: lang, Source: t.opt.Source}}

@@ -65,3 +65,19 @@ func FuzzReadRelations(f *testing.F) {
 		_ = ReadRelations(terminology.NewBuilder(), strings.NewReader(in), "f")
 	})
 }
+
+// A code in two semantic groups keeps each name in the groups whose rows say so.
+func TestNamesByGroup(t *testing.T) {
+	kb, _, err := read(t, "code\tname\tis_preferred\tsemantic_group\nD1\tfever\t1\tFindings\nD1\tfever\t1\tDisorders\nD1\tpyrexia\t0\tFindings\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for group, want := range map[string]int{"Findings": 2, "Disorders": 1} {
+		if forms := kb.Forms(group); len(forms) != want {
+			t.Errorf("%s: %+v, want %d forms", group, forms, want)
+		}
+	}
+	if s := kb.Stats(); s.Names != 3 {
+		t.Errorf("%d names, want one for each row", s.Names)
+	}
+}

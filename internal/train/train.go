@@ -5,7 +5,9 @@ package train
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -49,7 +51,7 @@ type Record struct {
 type Result struct {
 	Steps    int            `json:"steps"`
 	Tokens   int64          `json:"tokens"`
-	Examples map[string]int `json:"examples"` // by origin, counted from the start or the resume
+	Examples map[string]int `json:"examples"` // drawn, by origin
 	TooLong  int            `json:"too_long"`
 	Log      []Record       `json:"log"`
 	Resumed  int            `json:"-"` // steps taken over from an interrupted run
@@ -91,18 +93,20 @@ func AppendSegments(tok *tokenizer.Tokenizer, dst []int32, segments []markup.Seg
 }
 
 type run struct {
-	opt    Options
-	tok    *tokenizer.Tokenizer
-	m      *model.Model
-	tr     *model.Trainer
-	src    Source
-	drawn  int
-	res    Result
-	total  int
-	batch  model.Batch
-	held   [2][]int32 // example that did not fit the last batch
-	sum    float64
-	summed int
+	opt   Options
+	tok   *tokenizer.Tokenizer
+	m     *model.Model
+	tr    *model.Trainer
+	src   Source
+	drawn int
+	res   Result
+	total int
+	batch model.Batch
+	held  [2][]int32 // example that did not fit the last batch
+
+	heldFrom, lastFrom string // its origin, and that of the last example drawn
+	sum                float64
+	summed             int
 }
 
 // Run trains m until the token budget is spent. When ctx ends it saves its state and returns ctx's error; a later Run with
@@ -146,17 +150,30 @@ func defaults(o Options) Options {
 	return o
 }
 
+// progress is what a saved state holds beside weights and moments.
+type progress struct {
+	Drawn  int     `json:"drawn"` // examples
+	Result Result  `json:"result"`
+	Sum    float64 `json:"sum"` // of losses since the last record
+	Summed int     `json:"summed"`
+}
+
 func (r *run) resume() error {
 	if r.opt.Dir == "" {
 		return nil
 	}
-	drawn, ok, err := checkpoint.LoadState(r.opt.Dir, r.m, r.tr)
+	saved, ok, err := checkpoint.LoadState(r.opt.Dir, r.m, r.tr)
+	var p progress
+	if err == nil && ok {
+		err = json.Unmarshal([]byte(saved), &p)
+	}
 	if err != nil {
-		return fmt.Errorf("resuming training: %w: delete the state to start again", err)
+		return fmt.Errorf("resuming training: %w: delete the folder %s to start again", err, r.opt.Dir)
 	}
 	if ok {
-		r.src.Skip(drawn)
-		r.drawn, r.res.Resumed = drawn, r.tr.Steps()
+		r.src.Skip(p.Drawn)
+		r.drawn, r.res, r.sum, r.summed = p.Drawn, p.Result, p.Sum, p.Summed
+		r.res.Resumed = r.tr.Steps()
 	}
 	return nil
 }
@@ -166,11 +183,17 @@ func (r *run) save() error {
 	if r.opt.Dir == "" {
 		return nil
 	}
-	drawn := r.drawn
+	p := progress{r.drawn, r.res, r.sum, r.summed}
 	if r.held[0] != nil {
-		drawn--
+		p.Drawn--
+		p.Result.Examples = maps.Clone(p.Result.Examples)
+		p.Result.Examples[r.heldFrom]--
 	}
-	if err := checkpoint.SaveState(r.opt.Dir, r.m, r.tr, drawn); err != nil {
+	b, err := json.Marshal(p)
+	if err == nil {
+		err = checkpoint.SaveState(r.opt.Dir, r.m, r.tr, string(b))
+	}
+	if err != nil {
 		return fmt.Errorf("saving training state: %w", err)
 	}
 	return nil
@@ -212,7 +235,7 @@ func (r *run) fill() error {
 			continue
 		}
 		if len(b.Tokens) > 0 && len(b.Tokens)+len(tokens) > r.opt.BatchTokens {
-			r.held = [2][]int32{tokens, targets}
+			r.held, r.heldFrom = [2][]int32{tokens, targets}, r.lastFrom
 			return nil
 		}
 		b.Starts = append(b.Starts, int32(len(b.Tokens)))
@@ -224,6 +247,7 @@ func (r *run) draw() (tokens, targets []int32) {
 	prompt, target, origin := r.src.Next()
 	r.drawn++
 	r.res.Examples[origin]++
+	r.lastFrom = origin
 	c := r.m.Config
 	return Encode(r.tok, c.BOS, c.EOS, prompt, target)
 }

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"syncabel/internal/markup"
 	"syncabel/internal/model"
 	"syncabel/internal/tokenizer"
@@ -65,9 +68,12 @@ func TestResume(t *testing.T) {
 	}
 	opt.Progress = nil
 	m, _ := fresh(t)
-	res, err = Run(context.Background(), m, tok, &source{}, opt)
-	if err != nil || res.Resumed != 31 {
-		t.Fatalf("resumed from %d: %v", res.Resumed, err)
+	resumed, err := Run(context.Background(), m, tok, &source{}, opt)
+	if err != nil || resumed.Resumed != 31 {
+		t.Fatalf("resumed from %d: %v", resumed.Resumed, err)
+	}
+	if diff := cmp.Diff(res, resumed, cmpopts.IgnoreFields(Result{}, "Resumed")); diff != "" {
+		t.Error(diff)
 	}
 	for i, w := range m.Tensors() {
 		if !slices.Equal(w.Data, whole.Tensors()[i].Data) {

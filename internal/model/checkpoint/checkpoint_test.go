@@ -40,11 +40,11 @@ func TestState(t *testing.T) {
 	if _, ok, err := LoadState(dir, m, tr); ok || err != nil {
 		t.Errorf("state in an empty folder: %v %v", ok, err)
 	}
-	if err := SaveState(dir, m, tr, 17); err != nil {
+	if err := SaveState(dir, m, tr, "seventeen"); err != nil {
 		t.Fatal(err)
 	}
-	if drawn, ok, err := LoadState(dir, m, tr); drawn != 17 || !ok || err != nil {
-		t.Errorf("%d %v %v", drawn, ok, err)
+	if progress, ok, err := LoadState(dir, m, tr); progress != "seventeen" || !ok || err != nil {
+		t.Errorf("%q %v %v", progress, ok, err)
 	}
 }
 

@@ -95,46 +95,47 @@ func loadConfig(path string) (*model.Config, error) {
 	return &c, nil
 }
 
-// SaveState writes what training needs to go on as if it had not stopped: weights, moments, the number of steps.
-func SaveState(dir string, m *model.Model, t *model.Trainer, drawn int) error {
+// SaveState writes what training needs to go on as if it had not stopped: weights, moments, the number of steps, and what
+// the caller keeps beside them, as text.
+func SaveState(dir string, m *model.Model, t *model.Trainer, progress string) error {
 	a, b := t.Moments()
 	list := append(tensors(m), Tensor{"optimizer.first", []int{len(a)}, a}, Tensor{"optimizer.second", []int{len(b)}, b})
 	return WriteTensors(filepath.Join(dir, stateName), list, map[string]string{
-		"steps": strconv.Itoa(t.Steps()), "drawn": strconv.Itoa(drawn)})
+		"steps": strconv.Itoa(t.Steps()), "progress": progress})
 }
 
-// LoadState restores what SaveState wrote and returns the number of examples drawn; false when there is none.
-func LoadState(dir string, m *model.Model, t *model.Trainer) (int, bool, error) {
+// LoadState restores what SaveState wrote and returns the caller's text; false when there is no state.
+func LoadState(dir string, m *model.Model, t *model.Trainer) (string, bool, error) {
 	path := filepath.Join(dir, stateName)
 	if _, err := os.Stat(path); err != nil {
-		return 0, false, nil
+		return "", false, nil
 	}
 	f, err := OpenTensors(path)
 	if err != nil {
-		return 0, false, err
+		return "", false, err
 	}
 	defer f.Close()
 	for _, w := range m.Tensors() {
 		if err := f.Read(w.Name, w.Shape, w.Data); err != nil {
-			return 0, false, err
+			return "", false, err
 		}
 	}
 	a, b := t.Moments()
 	if err := f.Read("optimizer.first", []int{len(a)}, a); err != nil {
-		return 0, false, err
+		return "", false, err
 	}
 	if err := f.Read("optimizer.second", []int{len(b)}, b); err != nil {
-		return 0, false, err
+		return "", false, err
 	}
-	steps, drawn, err := f.counters()
+	steps, progress, err := f.counters()
 	t.Resume(steps)
-	return drawn, err == nil, err
+	return progress, err == nil, err
 }
 
-func (f *File) counters() (steps, drawn int, err error) {
+func (f *File) counters() (steps int, progress string, err error) {
 	data, unmap, err := artifact.Map(f.path)
 	if err != nil {
-		return 0, 0, err
+		return 0, "", err
 	}
 	defer unmap()
 	n := uint64(len(data) - len(f.data))
@@ -142,15 +143,12 @@ func (f *File) counters() (steps, drawn int, err error) {
 		Meta map[string]string `json:"__metadata__"`
 	}
 	if err := json.Unmarshal(data[8:n], &head); err != nil {
-		return 0, 0, err
+		return 0, "", err
 	}
 	if steps, err = strconv.Atoi(head.Meta["steps"]); err != nil {
-		return 0, 0, fmt.Errorf("training state %s: steps: %w", f.path, err)
+		return 0, "", fmt.Errorf("training state %s: steps: %w", f.path, err)
 	}
-	if drawn, err = strconv.Atoi(head.Meta["drawn"]); err != nil {
-		return 0, 0, fmt.Errorf("training state %s: drawn: %w", f.path, err)
-	}
-	return steps, drawn, nil
+	return steps, head.Meta["progress"], nil
 }
 
 // RemoveState deletes the training state of a finished run.

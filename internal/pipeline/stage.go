@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,9 +38,22 @@ type stage struct {
 	man  *artifact.Manifest
 }
 
+// stageVersion is raised when a change of the code changes what a stage makes of the same inputs and options, so that folders
+// made before are not taken for new ones.
+//
+//	1  2026-11: first
+func stageVersion(kind string) string {
+	return kind + " 1"
+}
+
 // do finds a finished folder of a stage or makes it. Work done before an interruption stays in the folder for `make` to
 // find.
 func (r *runner) do(kind, name string, seed uint64, options any, inputs map[string]string, build func(*artifact.Folder) error) (*stage, error) {
+	inputs = maps.Clone(inputs)
+	if inputs == nil {
+		inputs = map[string]string{}
+	}
+	inputs["stage"] = stageVersion(kind)
 	key, err := artifact.Key(kind, seed, options, inputs)
 	if err != nil {
 		return nil, err

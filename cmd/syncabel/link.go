@@ -85,18 +85,15 @@ func (w *linkWriter) file(path string) error {
 		in, name = f, filepath.Base(path)
 	}
 	r := bufio.NewReaderSize(in, 1<<16)
-	head, _ := r.Peek(1)
-	if len(head) == 1 && head[0] != '{' && path != "-" || len(head) == 1 && looksPubTator(r) {
-		if looksPubTator(r) {
-			docs, warnings, err := pubtator.Read(r, name, pubtator.Options{Language: w.cmd.Language})
-			if err != nil {
-				return err
-			}
-			w.app.report(warnings)
-			return w.documents(docs)
-		}
+	if _, err := r.Peek(1); err != nil || !looksPubTator(r) { // the first read fills the buffer that looksPubTator sees
+		return w.lines(r, name)
 	}
-	return w.lines(r, name)
+	docs, warnings, err := pubtator.Read(r, name, pubtator.Options{Language: w.cmd.Language})
+	if err != nil {
+		return err
+	}
+	w.app.report(warnings)
+	return w.documents(docs)
 }
 
 // looksPubTator: the first line is id|t|title.

@@ -232,10 +232,10 @@ func HashFile(path string) (File, error) {
 // HashPath is HashFile for a file, and for a folder the hash over the names and hashes of all its files.
 func HashPath(path string) (File, error) {
 	st, err := os.Stat(path)
-	if err != nil || !st.IsDir() {
-		if err != nil {
-			return File{}, err
-		}
+	if err != nil {
+		return File{}, err
+	}
+	if !st.IsDir() {
 		return HashFile(path)
 	}
 	var total File

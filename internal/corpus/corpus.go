@@ -46,5 +46,14 @@ func (m Mention) Span() text.Span {
 	return text.Span{Start: m.Spans[0].Start, End: m.Spans[len(m.Spans)-1].End}
 }
 
+// Spans returns the covering span of every mention.
+func (d *Document) Spans() []text.Span {
+	out := make([]text.Span, len(d.Mentions))
+	for i := range d.Mentions {
+		out[i] = d.Mentions[i].Span()
+	}
+	return out
+}
+
 // NIL reports whether the mention is annotated as meaning no concept of the knowledge base.
 func (m Mention) NIL() bool { return len(m.Gold) == 0 }

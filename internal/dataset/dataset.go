@@ -137,7 +137,7 @@ func (s *Set) documents(docs []corpus.Document, origin string) {
 		}
 		var sentences []text.Span
 		if s.opt.Markup.Context != "" && s.opt.Markup.Context != markup.ContextNone {
-			sentences = text.Sentences(d.Text, d.Language, spans(d))
+			sentences = text.Sentences(d.Text, d.Language, d.Spans())
 		}
 		for j := range d.Mentions {
 			m := &d.Mentions[j]
@@ -150,14 +150,6 @@ func (s *Set) documents(docs []corpus.Document, origin string) {
 			s.items[origin] = append(s.items[origin], it)
 		}
 	}
-}
-
-func spans(d *corpus.Document) []text.Span {
-	out := make([]text.Span, len(d.Mentions))
-	for i, m := range d.Mentions {
-		out[i] = m.Span()
-	}
-	return out
 }
 
 // Expansions returns the long forms that a text gives for its short forms.
@@ -238,26 +230,9 @@ func (s *Set) target(i int, surface, language, group string) string {
 	return s.kb.TargetForm(i, names[s.vec.Nearest(surface, names)], group)
 }
 
-// namesIn returns the names of a concept in a semantic group and a language, preferred first; in any language when it has
-// none.
+// namesIn returns the names a model may be taught to write for a concept, preferred first.
 func namesIn(c *terminology.Concept, language, group string) []string {
-	var all, out []terminology.Name
-	for _, n := range c.Names {
-		if n.In(group) {
-			all = append(all, n)
-		}
-	}
-	if len(all) == 0 {
-		all = c.Names
-	}
-	for _, n := range all {
-		if language == "" || n.Language == "" || n.Language == language {
-			out = append(out, n)
-		}
-	}
-	if len(out) == 0 {
-		out = slices.Clone(all)
-	}
+	out := c.NamesIn(group, language)
 	sort.SliceStable(out, func(a, b int) bool { return out[a].Preferred && !out[b].Preferred })
 	names := make([]string, len(out))
 	for i, n := range out {

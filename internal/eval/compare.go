@@ -11,7 +11,6 @@ import (
 
 // A Comparison is the paired difference of two systems, first minus second, over the mentions both have.
 type Comparison struct {
-	A, B    string            `json:"-"`
 	N       int               `json:"n"`
 	OnlyA   int               `json:"only_a"` // mentions without a partner, left out
 	OnlyB   int               `json:"only_b"`

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"syncabel/internal/prediction"
+	"syncabel/internal/terminology"
 )
 
 // Strata that need to know the training data or the knowledge base are put on predictions by Tagger when they are made, so
@@ -39,7 +40,7 @@ func (t *Tagger) Tag(preds []prediction.Prediction) {
 		if len(p.Gold) == 0 {
 			continue
 		}
-		p.Tags = append(p.Tags, pick(t.Mentions[Fold(p.Text)], SeenMention, UnseenMention))
+		p.Tags = append(p.Tags, pick(t.Mentions[terminology.Normalize(p.Text)], SeenMention, UnseenMention))
 		p.Tags = append(p.Tags, pick(anyID(p.Gold, func(id string) bool { return t.Concepts[id] }), SeenConcept, UnseenConcept))
 		p.Tags = append(p.Tags, pick(anyID(p.Gold, t.InKB), Linkable, NotLinkable))
 		if anyID(p.Gold, func(id string) bool { return t.Named(id, p.Text) }) {
@@ -58,9 +59,6 @@ func pick(yes bool, a, b string) string {
 	}
 	return b
 }
-
-// Fold is the equality of surface forms.
-func Fold(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), " ") }
 
 // Tags returns every stratum of a prediction: its own and those that its text and gold show.
 func Tags(p *prediction.Prediction) []string {

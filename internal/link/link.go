@@ -153,7 +153,7 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 		if l.opt.Expand {
 			long = dataset.Expansions(d.Text)
 		}
-		sentences := text.Sentences(d.Text, d.Language, spansOf(d))
+		sentences := text.Sentences(d.Text, d.Language, d.Spans())
 		for j := range d.Mentions {
 			t, err := l.task(d, &d.Mentions[j], long, sentences)
 			if err != nil {
@@ -163,14 +163,6 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 		}
 	}
 	return out, nil
-}
-
-func spansOf(d *corpus.Document) []text.Span {
-	out := make([]text.Span, len(d.Mentions))
-	for i := range d.Mentions {
-		out[i] = d.Mentions[i].Span()
-	}
-	return out
 }
 
 func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span) (*task, error) {

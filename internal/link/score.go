@@ -155,7 +155,6 @@ func (l *Linker) nameLeaves(t *task, concept int) []leafPath {
 }
 
 func (l *Linker) nearest(t *task, concept int) []string {
-	c := l.kb.Concept(concept)
 	vec := l.stage0.Vectorizer()
 	q := vec.Vector(t.surface)
 	type near struct {
@@ -163,21 +162,8 @@ func (l *Linker) nearest(t *task, concept int) []string {
 		cosine float32
 	}
 	var list []near
-	for _, n := range c.Names {
-		if !n.In(t.group) {
-			continue
-		}
-		if n.Language == "" || t.doc.Language == "" || n.Language == t.doc.Language {
-			list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
-		}
-	}
-	if len(list) == 0 {
-		for _, n := range c.Names {
-			if !n.In(t.group) {
-				continue
-			}
-			list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
-		}
+	for _, n := range l.kb.Concept(concept).NamesIn(t.group, t.doc.Language) {
+		list = append(list, near{n.Text, lexical.Cosine(q, vec.Vector(n.Text))})
 	}
 	slices.SortStableFunc(list, func(a, b near) int { return cmp.Compare(b.cosine, a.cosine) })
 	var out []string

@@ -320,9 +320,6 @@ func set(tree map[string]any, setting string) error {
 		if isNumber(parts[i+1]) {
 			parts[i+1] = ""
 		}
-		if p == "" {
-			continue
-		}
 	}
 	at[parts[len(parts)-1]] = literal(value)
 	return nil

@@ -2,14 +2,13 @@ package pipeline
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/dataset"
+	"syncabel/internal/eval"
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/markup"
@@ -39,6 +38,7 @@ type data struct {
 	test    []corpus.Document
 	written []corpus.Document // synthetic
 	stage0  *lexical.Retriever
+	tagger  *eval.Tagger
 }
 
 // fitted is a trained model with what linking needs beside it.
@@ -301,13 +301,9 @@ func observations(kb *terminology.KB, docs []corpus.Document, l Link) []lexical.
 }
 
 func readWeights(dir string) (*link.Weights, error) {
-	b, err := os.ReadFile(filepath.Join(dir, weightsName))
-	if err != nil {
-		return nil, fmt.Errorf("reading weights: %w", err)
-	}
 	var w link.Weights
-	if err := json.Unmarshal(b, &w); err != nil {
-		return nil, fmt.Errorf("reading weights in %s: %w", dir, err)
+	if err := readJSON(filepath.Join(dir, weightsName), &w); err != nil {
+		return nil, fmt.Errorf("reading weights: %w", err)
 	}
 	return &w, w.Check()
 }

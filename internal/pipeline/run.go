@@ -105,6 +105,7 @@ func (r *runner) prepare() (*data, error) {
 		return nil, err
 	}
 	d.train, d.dev, d.test = corpus.Split(docs, "train"), corpus.Split(docs, "dev"), corpus.Split(docs, "test")
+	d.tagger = newTagger(d.k, d.train)
 	d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, d.train, r.cfg.Link)})
 	return d, nil
 }
@@ -170,6 +171,9 @@ func (r *runner) rows(systems []*System) ([]*row, error) {
 		out[i].preds = append(out[i].preds, s.preds...)
 	}
 	for _, x := range out {
+		if x.res = x.seeds[0].Result; len(x.seeds) == 1 {
+			continue
+		}
 		res, err := eval.Evaluate(x.preds, r.evalOptions())
 		if err != nil {
 			return nil, err
@@ -267,7 +271,7 @@ func bestLexical(rows []*row) *row {
 func (r *runner) describe(rep *report.Report, d *data, models []*fitted) {
 	add := func(title string, s *stage) {
 		if s != nil {
-			rep.Stages = append(rep.Stages, report.Stage{Title: title, Folder: s.Dir, Counts: s.man.Counts, Warnings: s.man.Warnings, Seconds: s.man.Times.Seconds})
+			rep.Stages = append(rep.Stages, report.Stage{Title: title, Folder: s.Dir, Counts: s.man.Counts, Warnings: s.man.Warnings})
 		}
 	}
 	add("knowledge base", d.kb)

@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"syncabel/internal/artifact"
@@ -126,19 +124,18 @@ func (r *runner) score(d *data, s *System, seed uint64, key any, inputs map[stri
 		if err != nil {
 			return err
 		}
-		d.tagger(r.cfg.Link).Tag(preds)
+		d.tagger.Tag(preds)
 		a.Manifest.Counts = map[string]int64{"mentions": int64(len(preds))}
 		return prediction.WriteFile(a.Path(prediction.FileName), preds)
 	})
 	if err != nil {
 		return nil, err
 	}
+	if s.preds, err = prediction.ReadFile(filepath.Join(linked.path, prediction.FileName)); err != nil {
+		return nil, err
+	}
 	evaluated, err := r.do("eval", name, 0, r.cfg.Eval, map[string]string{"predictions": linked.hash}, func(a *artifact.Folder) error {
-		preds, err := prediction.ReadFile(filepath.Join(linked.path, prediction.FileName))
-		if err != nil {
-			return err
-		}
-		res, err := eval.Evaluate(preds, r.evalOptions())
+		res, err := eval.Evaluate(s.preds, r.evalOptions())
 		if err != nil {
 			return err
 		}
@@ -149,9 +146,6 @@ func (r *runner) score(d *data, s *System, seed uint64, key any, inputs map[stri
 		return nil, err
 	}
 	s.Predictions, s.Evaluation = linked.Dir, evaluated.Dir
-	if s.preds, err = prediction.ReadFile(filepath.Join(linked.path, prediction.FileName)); err != nil {
-		return nil, err
-	}
 	s.Result, err = readEvaluation(evaluated.path)
 	return s, err
 }
@@ -163,24 +157,20 @@ func (r *runner) evalOptions() eval.Options {
 }
 
 func readEvaluation(dir string) (*eval.Result, error) {
-	b, err := os.ReadFile(filepath.Join(dir, evaluationName))
-	if err != nil {
-		return nil, fmt.Errorf("reading evaluation: %w", err)
-	}
 	var res eval.Result
-	if err := json.Unmarshal(b, &res); err != nil {
-		return nil, fmt.Errorf("reading evaluation in %s: %w", dir, err)
+	if err := readJSON(filepath.Join(dir, evaluationName), &res); err != nil {
+		return nil, fmt.Errorf("reading evaluation: %w", err)
 	}
 	return &res, nil
 }
 
-// tagger knows what the human training annotations showed. Seen and unseen mean the same for every system, whatever else
+// newTagger knows what the human training annotations showed. Seen and unseen mean the same for every system, whatever else
 // it was trained on.
-func (d *data) tagger(l Link) *eval.Tagger {
-	t := &eval.Tagger{Concepts: map[string]bool{}, Mentions: map[string]bool{}, InKB: d.k.Has}
-	for i := range d.train {
-		for _, m := range d.train[i].Mentions {
-			t.Mentions[eval.Fold(m.Text)] = true
+func newTagger(kb *terminology.KB, train []corpus.Document) *eval.Tagger {
+	t := &eval.Tagger{Concepts: map[string]bool{}, Mentions: map[string]bool{}, InKB: kb.Has}
+	for i := range train {
+		for _, m := range train[i].Mentions {
+			t.Mentions[terminology.Normalize(m.Text)] = true
 			for _, a := range m.Gold {
 				for _, id := range a {
 					t.Concepts[id] = true
@@ -189,11 +179,11 @@ func (d *data) tagger(l Link) *eval.Tagger {
 		}
 	}
 	t.Named = func(id, mention string) bool {
-		i, ok := d.k.Index(id)
+		i, ok := kb.Index(id)
 		if !ok {
 			return false
 		}
-		for _, n := range d.k.Concept(i).Names {
+		for _, n := range kb.Concept(i).Names {
 			if terminology.Normalize(n.Text) == terminology.Normalize(mention) {
 				return true
 			}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -149,6 +150,18 @@ func summarise(list []text.Warning) []artifact.Warning {
 		}
 	}
 	return out
+}
+
+// readJSON decodes a file that a stage wrote; its folder was checked when it was opened.
+func readJSON(path string, into any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 func open(path string, f func(*os.File) error) error {

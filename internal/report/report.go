@@ -56,7 +56,6 @@ type Stage struct {
 	Folder   string             `json:"folder"`
 	Counts   map[string]int64   `json:"counts"`
 	Warnings []artifact.Warning `json:"warnings,omitempty"`
-	Seconds  float64            `json:"-"` // differs between equal runs, so it is in the manifests only
 }
 
 // An Error is a mention that a system got wrong.

@@ -55,6 +55,28 @@ func (c *Concept) PreferredName(language string) string {
 	return c.Names[0].Text
 }
 
+// NamesIn returns the names of c in a semantic group and a language, in their order; in any language when it has none there,
+// and all names when it has none in the group. The caller may change the slice.
+func (c *Concept) NamesIn(group, language string) []Name {
+	var inGroup, out []Name
+	for _, n := range c.Names {
+		if !n.In(group) {
+			continue
+		}
+		inGroup = append(inGroup, n)
+		if language == "" || n.Language == "" || n.Language == language {
+			out = append(out, n)
+		}
+	}
+	switch {
+	case len(out) > 0:
+		return out
+	case len(inGroup) > 0:
+		return inGroup
+	}
+	return append([]Name(nil), c.Names...)
+}
+
 // Groups returns the distinct semantic groups of c in the order of its types.
 func (c *Concept) Groups() []string {
 	var out []string

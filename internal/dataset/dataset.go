@@ -57,6 +57,7 @@ type Item struct {
 	Language string
 	Names    []string // target names, several for a composite
 	sentence []text.Span
+	memory   []markup.Link // earlier mentions of the document with their targets
 }
 
 // A Set is the pool of examples by origin.
@@ -139,6 +140,7 @@ func (s *Set) documents(docs []corpus.Document, origin string) {
 		if s.opt.Markup.Context != "" && s.opt.Markup.Context != markup.ContextNone {
 			sentences = text.Sentences(d.Text, d.Language, d.Spans())
 		}
+		var memory []markup.Link
 		for j := range d.Mentions {
 			m := &d.Mentions[j]
 			it, why := s.item(d, m, long)
@@ -146,7 +148,8 @@ func (s *Set) documents(docs []corpus.Document, origin string) {
 				s.Skipped[why]++
 				continue
 			}
-			it.Origin, it.sentence = origin, sentences
+			it.Origin, it.sentence, it.memory = origin, sentences, memory
+			memory = append(memory, markup.Link{Surface: m.Text, Names: it.Names})
 			s.items[origin] = append(s.items[origin], it)
 		}
 	}
@@ -352,7 +355,8 @@ func (st *Stream) Next() (prompt, target []markup.Segment, origin string) {
 	if it.Doc == nil {
 		return markup.Bare(surface, it.Group, it.Language), markup.Target(it.Names), o
 	}
-	return markup.Prompt(it.Doc, it.Mention, it.Group, surface, it.sentence, st.s.opt.Markup), markup.Target(it.Names), o
+	q := markup.Question{Doc: it.Doc, Mention: it.Mention, Group: it.Group, Surface: surface, Sentences: it.sentence, Memory: it.memory}
+	return markup.Prompt(q, st.s.opt.Markup), markup.Target(it.Names), o
 }
 
 // surface perturbs the mention as its origin asks.

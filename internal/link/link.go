@@ -183,7 +183,7 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 	if l.opt.Mode == Lexical {
 		return t, nil
 	}
-	segments := markup.Prompt(d, m, t.group, t.surface, sentences, l.opt.Markup)
+	segments := markup.Prompt(markup.Question{Doc: d, Mention: m, Group: t.group, Surface: t.surface, Sentences: sentences}, l.opt.Markup)
 	t.prompt = train.EncodePrompt(l.tok, l.bos, segments)
 	var ok bool
 	if t.root, ok = l.trie.Root(t.group); !ok {

@@ -76,8 +76,9 @@ type Train struct {
 	Synonym float64 `toml:"synonym"` // synonym pairs per human example
 	Noise   float64 `toml:"noise"`   // chance that a human or synthetic mention is perturbed
 	Both    bool    `toml:"both"`    // with link.expand: short and long form in turn
-	Context string  `toml:"context"` // none, sentence, window; default none: small models learn more from names
-	Words   int     `toml:"words"`   // of context window
+	Context string  `toml:"context"` // none, sentence, window, document; default none: small models learn more from names
+	Words   int     `toml:"words"`   // of context window (default 10) and document (default 300), to either side
+	Memory  int     `toml:"memory"`  // earlier links of the document in the prompt; default none
 
 	Preset      string  `toml:"preset"`     // tiny, small, base; default small
 	Vocabulary  int     `toml:"vocabulary"` // tokens; default 4000

@@ -130,7 +130,7 @@ func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {
 }
 
 func markupOptions(cfg Train) markup.Options {
-	return markup.Options{Context: cfg.Context, Words: cfg.Words}
+	return markup.Options{Context: cfg.Context, Words: cfg.Words, Memory: cfg.Memory}
 }
 
 // Marks of the beginning and the end of a sequence.

@@ -3,7 +3,6 @@ package link
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"syncabel/internal/oracle"
@@ -46,12 +45,9 @@ func runSequences(ctx context.Context, t *trie.Trie, o Oracle, searches []*seque
 		}
 		for _, s := range searches {
 			n := len(s.live)
-			s.step(t, answers[:n], beams, length)
+			s.step(t, answers[:n], beams, length, length == limit)
 			answers = answers[n:]
 		}
-	}
-	for _, s := range searches {
-		s.keepUnfinished(beams, limit)
 	}
 	return nil
 }
@@ -79,8 +75,10 @@ type extension struct {
 	logp  float64
 }
 
-// step takes the best 2 x beams extensions: ends among the first `beams` are finished, the others live on.
-func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, length int) {
+// step takes the best 2 x beams extensions: ends among the first `beams` are finished, the others live on. At the limit of a
+// free search everything ends. The search is over when the best that lives is, at its present length, no better than the
+// worst of `beams` finished ones, which is generate's heuristic and may miss a better, longer name.
+func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, length int, last bool) {
 	if len(s.live) == 0 {
 		return
 	}
@@ -94,14 +92,16 @@ func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, leng
 			}
 			continue
 		}
-		if next = append(next, hypothesis{e.node, append(slices.Clip(h.path), e.token), e.logp}); len(next) == beams {
-			break
+		path := append(slices.Clip(h.path), e.token)
+		if last && !s.guided && rank < beams {
+			s.finish(sequence{path, -1, e.logp, e.logp / float64(length)}, beams)
+		}
+		if len(next) < beams {
+			next = append(next, hypothesis{e.node, path, e.logp})
 		}
 	}
 	s.live = next
-	if len(s.done) == beams && s.done[beams-1].score >= all[0].logp/float64(length) {
-		s.over = true
-	}
+	s.over = len(next) == 0 || len(s.done) == beams && s.done[beams-1].score >= next[0].logp/float64(length)
 }
 
 func (s *sequenceSearch) extensions(t *trie.Trie, answers []oracle.Answer) []extension {
@@ -132,14 +132,4 @@ func (s *sequenceSearch) finish(q sequence, beams int) {
 	}
 	s.done = slices.Insert(s.done, i, q)
 	s.done = s.done[:min(beams, len(s.done))]
-}
-
-// keepUnfinished counts hypotheses that reached the limit as finished, as generate does. They name nothing when guided.
-func (s *sequenceSearch) keepUnfinished(beams, limit int) {
-	if s.over || s.guided {
-		return
-	}
-	for _, h := range s.live {
-		s.finish(sequence{h.path, -1, h.logp, h.logp / math.Max(float64(limit), 1)}, beams)
-	}
 }

@@ -246,6 +246,9 @@ type workspace struct {
 	task  func(int) // call.task and the packers, bound once so that a product allocates no closure
 	packA func(int)
 	packB func(int)
+
+	mul     mulCall
+	mulTask func(int)
 }
 
 func (p *Pool) workspace() *workspace {
@@ -259,6 +262,7 @@ func (p *Pool) workspace() *workspace {
 		w.task = w.call.task
 		w.packA = w.call.packA
 		w.packB = w.call.packB
+		w.mulTask = w.mul.task
 	}
 	return w
 }

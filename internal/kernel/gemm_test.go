@@ -85,6 +85,35 @@ func TestGemmAgainstDefinition(t *testing.T) {
 	})
 }
 
+// Every micro-kernel computes its definition, for every number of rows and any k, adding or not.
+func TestTiles(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		v := current()
+		for rows := 1; rows <= v.rows; rows++ {
+			for _, kc := range []int{1, 2, 3, 4, 5, 7, 64, 255, KC} {
+				for add := range 2 {
+					a, b, c := randoms(kc*rows, 1), randoms(kc*v.cols, 2), randoms(rows*(v.cols+5), 3)
+					before := append([]float32(nil), c...)
+					v.tiles[rows](kc, &a[0], &b[0], &c[0], v.cols+5, add)
+					for i := range c {
+						r, j := i/(v.cols+5), i%(v.cols+5)
+						want := float64(before[i])
+						if j < v.cols {
+							want *= float64(add)
+							for k := range kc {
+								want += float64(a[k*rows+r]) * float64(b[k*v.cols+j])
+							}
+						}
+						if math.Abs(float64(c[i])-want) > 2e-5 {
+							t.Fatalf("%d rows, k %d, add %d: c[%d,%d] = %g, want %g", rows, kc, add, r, j, c[i], want)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // Any batch size and number of threads gives the same bits, for packed weights too.
 func TestGemmBitIdentical(t *testing.T) {
 	const n, k, m = 200, 600, 150

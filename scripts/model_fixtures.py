@@ -19,17 +19,22 @@ import sys
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 COMMON = dict(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
               num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-5, initializer_range=0.2,
-              bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager")
+              bos_token_id=1, eos_token_id=2, pad_token_id=None, attn_implementation="eager")
 
 LLAMA3 = dict(rope_type="llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=16, rope_theta=10000.0)
 
+# What each one covers beside its family: grouped queries, Llama-3 frequencies, an untied head, float32; q/k/v biases, a window from
+# layer 1 on, bfloat16 in shards; norms of q and k, heads wider than C/H, float16; a window in every layer, an untied head.
 CONFIGS = {
-    "llama": LlamaConfig(**COMMON, tie_word_embeddings=False, rope_parameters=LLAMA3),
+    "llama": (LlamaConfig(**COMMON, tie_word_embeddings=False, rope_parameters=LLAMA3), torch.float32, "1GB"),
+    "qwen2": (Qwen2Config(**COMMON, tie_word_embeddings=True, use_sliding_window=True, sliding_window=5, max_window_layers=1), torch.bfloat16, "20KB"),
+    "qwen3": (Qwen3Config(**COMMON, tie_word_embeddings=True, head_dim=12), torch.float16, "1GB"),
+    "mistral": (MistralConfig(**COMMON, tie_word_embeddings=False, sliding_window=7), torch.bfloat16, "1GB"),
 }
 
 
@@ -55,14 +60,16 @@ def train(model, tokens, targets):
     return torch.tensor(losses, dtype=torch.float32)
 
 
-def write(root, name, config):
+def write(root, name, config, dtype, shard):
     torch.manual_seed(sum(name.encode()))
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
     for n, p in model.named_parameters():  # norms and biases away from 1 and 0, so that a mix-up shows
         if p.dim() == 1:
             p.data += 0.2 * torch.randn_like(p)
     out = root / name
-    model.save_pretrained(out)
+    model.to(dtype).save_pretrained(out, max_shard_size=shard)
+    # read back, not model.float(): casting would have rounded the rotary frequencies, too
+    model = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32, attn_implementation="eager").eval()
     tokens = torch.randint(0, 64, (2, 24))
     targets = torch.roll(tokens, -1, 1)
     targets[:, :8] = -1
@@ -97,8 +104,8 @@ def main():
         return
     torch.set_num_threads(1)
     root = pathlib.Path(sys.argv[1])
-    for name, config in CONFIGS.items():
-        write(root, name, config)
+    for name, (config, dtype, shard) in CONFIGS.items():
+        write(root, name, config, dtype, shard)
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     (root / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
 

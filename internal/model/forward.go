@@ -30,6 +30,9 @@ type acts struct {
 	n2   []float32 // (T,C)
 	gu   []float32 // (T,2F)
 	h    []float32 // (T,F)
+
+	heads    []float32 // (T,(H+KV)*D) q and k before their norm, where they have one
+	invHeads []float32 // (T,H+KV)
 }
 
 // network is the memory and code of one forward and backward pass over a batch.
@@ -54,7 +57,11 @@ func (n *network) grow(t int) {
 	n.layers = make([]acts, c.Layers)
 	f := func(k int) []float32 { return make([]float32, t*k) }
 	for i := range n.layers {
-		n.layers[i] = acts{f(c.Width), f(1), f(c.Width), f(qd + 2*kd), f(qd), f(c.Width), f(1), f(c.Width), f(2 * c.Hidden), f(c.Hidden)}
+		n.layers[i] = acts{x: f(c.Width), inv1: f(1), n1: f(c.Width), qkv: f(qd + 2*kd), y: f(qd), xm: f(c.Width), inv2: f(1), n2: f(c.Width),
+			gu: f(2 * c.Hidden), h: f(c.Hidden)}
+		if c.qkNorm() {
+			n.layers[i].heads, n.layers[i].invHeads = f(qd+kd), f(c.Heads+c.KVHeads)
+		}
 	}
 	n.x, n.inv = f(c.Width), f(1)
 	n.cos, n.sin = c.rope(max(c.Context, t))
@@ -75,12 +82,12 @@ func (n *network) forward(b *Batch) {
 		if l+1 < len(n.layers) {
 			next = n.layers[l+1].x
 		}
-		n.block(&m.layers[l], &n.layers[l], next, t)
+		n.block(&m.layers[l], &n.layers[l], next, t, c.window(l))
 	}
 }
 
 // block runs one layer: x -> xm = x + attention(norm(x)) -> next = xm + mlp(norm(xm)).
-func (n *network) block(w *layer, a *acts, next []float32, t int) {
+func (n *network) block(w *layer, a *acts, next []float32, t, window int) {
 	c := n.m.Config
 	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
 	qkvd := qd + 2*kd
@@ -88,9 +95,10 @@ func (n *network) block(w *layer, a *acts, next []float32, t int) {
 		kernel.RMSNorm(a.n1[lo*c.Width:hi*c.Width], a.x[lo*c.Width:hi*c.Width], w.norm1, a.inv1[lo:hi], c.Width, c.NormEps)
 	})
 	kernel.Gemm(n.pool, kernel.NT, false, t, qkvd, c.Width, a.n1, c.Width, w.qkv, c.Width, a.qkv, qkvd)
+	n.heads(w, a, t)
 	n.segments(func(lo, hi int) {
 		n.rotate(a.qkv, lo, hi, 1)
-		n.attend(a, lo, hi)
+		n.attend(a, lo, hi, window)
 	})
 	kernel.Gemm(n.pool, kernel.NT, false, t, c.Width, qd, a.y, qd, w.out, qd, a.xm, c.Width)
 	n.rows(t, func(lo, hi int) {
@@ -118,6 +126,38 @@ func (n *network) segments(f func(lo, hi int)) {
 	n.pool.For(len(n.seg)-1, func(i int) { f(int(n.seg[i]), int(n.seg[i+1])) })
 }
 
+// heads adds the biases of q, k, v and normalises the heads of q and k, where the family has these.
+func (n *network) heads(w *layer, a *acts, t int) {
+	c := n.m.Config
+	qk, qkvd := (c.Heads+c.KVHeads)*c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
+	if w.bias == nil && w.qNorm == nil {
+		return
+	}
+	n.rows(t, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := a.qkv[i*qkvd : (i+1)*qkvd]
+			if w.bias != nil {
+				kernel.Axpy(1, w.bias, row)
+			}
+			if w.qNorm != nil {
+				copy(a.heads[i*qk:(i+1)*qk], row)
+				c.normHeads(w, row, a.heads[i*qk:(i+1)*qk], a.invHeads[i*(c.Heads+c.KVHeads):(i+1)*(c.Heads+c.KVHeads)])
+			}
+		}
+	})
+}
+
+// normHeads normalises every head of q and k of one row from src into dst; inv (H+KV) may be nil.
+func (c *Config) normHeads(w *layer, dst, src, inv []float32) {
+	q, k := c.Heads*c.HeadWidth, (c.Heads+c.KVHeads)*c.HeadWidth
+	var invQ, invK []float32
+	if inv != nil {
+		invQ, invK = inv[:c.Heads], inv[c.Heads:]
+	}
+	kernel.RMSNorm(dst[:q], src[:q], w.qNorm, invQ, c.HeadWidth, c.NormEps)
+	kernel.RMSNorm(dst[q:k], src[q:k], w.kNorm, invK, c.HeadWidth, c.NormEps)
+}
+
 // rotate turns the q and k parts of rows [lo,hi) of qkv to their positions.
 func (n *network) rotate(qkv []float32, lo, hi int, sign float32) {
 	c := n.m.Config
@@ -132,7 +172,9 @@ func (n *network) rotate(qkv []float32, lo, hi int, sign float32) {
 // attend computes causal attention of one example:
 //
 //	y[i,h] = sum over j <= i of softmax(q[i,h]·k[j,g]/sqrt(D)) v[j,g],   g = h*KV/H
-func (n *network) attend(a *acts, lo, hi int) {
+//
+// With a window, j > i-window as well.
+func (n *network) attend(a *acts, lo, hi, window int) {
 	c := n.m.Config
 	d, stride := c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
 	scale := float32(1 / math.Sqrt(float64(d)))
@@ -141,18 +183,27 @@ func (n *network) attend(a *acts, lo, hi int) {
 		k, v := n.kvOffsets(h)
 		for i := lo; i < hi; i++ {
 			q := a.qkv[i*stride+h*d : i*stride+(h+1)*d]
-			probs := p[:i-lo+1]
+			first := firstInWindow(lo, i, window)
+			probs := p[:i-first+1]
 			for j := range probs {
-				probs[j] = scale * kernel.Dot(q, a.qkv[(lo+j)*stride+k:])
+				probs[j] = scale * kernel.Dot(q, a.qkv[(first+j)*stride+k:])
 			}
 			kernel.Softmax(probs)
 			y := a.y[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
 			clear(y)
 			for j, w := range probs {
-				kernel.Axpy(w, a.qkv[(lo+j)*stride+v:(lo+j)*stride+v+d], y)
+				kernel.Axpy(w, a.qkv[(first+j)*stride+v:(first+j)*stride+v+d], y)
 			}
 		}
 	}
+}
+
+// firstInWindow returns the first row that row i attends to in an example that starts at row lo.
+func firstInWindow(lo, i, window int) int {
+	if window == 0 {
+		return lo
+	}
+	return max(lo, i-window+1)
 }
 
 // kvOffsets returns where the key and value of head h stand inside a row of qkv.

@@ -23,7 +23,7 @@ type Tensor struct {
 	Name  string
 	Shape []int
 	Data  []float32
-	Norm  bool // a norm weight: no weight decay
+	Norm  bool // a norm weight or a bias: no weight decay
 	Embed bool // embedding or head
 }
 
@@ -32,6 +32,8 @@ type Tensor struct {
 type layer struct {
 	norm1, norm2 []float32 // (C)
 	qkv          []float32 // ((H+2KV)*D, C)
+	bias         []float32 // ((H+2KV)*D) of q, k, v; nil but in Qwen2
+	qNorm, kNorm []float32 // (D) of every head of q and k; nil but in Qwen3
 	out          []float32 // (C, H*D)
 	gateUp       []float32 // (2F, C)
 	down         []float32 // (C, F)
@@ -40,29 +42,33 @@ type layer struct {
 // NewEmpty returns a model with zero weights, for a checkpoint to fill.
 func NewEmpty(c Config) *Model {
 	m := &Model{Config: c}
-	m.arena = make([]float32, count(c))
+	m.arena = make([]float32, int(c.Weights()))
 	m.layers = make([]layer, c.Layers)
 	m.slice()
 	return m
+}
+
+// Shapes returns the named tensors of a configuration without memory for their data.
+func (c Config) Shapes() []Tensor {
+	m := &Model{Config: c, layers: make([]layer, c.Layers)}
+	m.slice()
+	return m.tensor
 }
 
 // Weights returns how many weights a configuration asks for, as a float64 because a hostile one may ask for more than an
 // int holds.
 func (c Config) Weights() float64 {
 	qd, kd, w := float64(c.Heads)*float64(c.HeadWidth), float64(c.KVHeads)*float64(c.HeadWidth), float64(c.Width)
-	n := float64(c.Layers)*(2*w+(2*qd+2*kd)*w+3*float64(c.Hidden)*w) + w + float64(c.Vocab)*w
+	layer := 2*w + (2*qd+2*kd)*w + 3*float64(c.Hidden)*w
+	if c.bias() {
+		layer += qd + 2*kd
+	}
+	if c.qkNorm() {
+		layer += 2 * float64(c.HeadWidth)
+	}
+	n := float64(c.Layers)*layer + w + float64(c.Vocab)*w
 	if !c.Tied {
 		n += float64(c.Vocab) * w
-	}
-	return n
-}
-
-func count(c Config) int {
-	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
-	perLayer := 2*c.Width + (2*qd+2*kd)*c.Width + 3*c.Hidden*c.Width
-	n := c.Vocab*c.Width + c.Layers*perLayer + c.Width
-	if !c.Tied {
-		n += c.Vocab * c.Width
 	}
 	return n
 }
@@ -76,8 +82,10 @@ func (m *Model) slice() {
 		for _, d := range shape {
 			n *= d
 		}
-		data := rest[:n:n]
-		rest = rest[n:]
+		var data []float32
+		if m.arena != nil {
+			data, rest = rest[:n:n], rest[n:]
+		}
 		m.tensor = append(m.tensor, Tensor{name, shape, data, norm, embed})
 		return data
 	}
@@ -88,13 +96,24 @@ func (m *Model) slice() {
 		take(p+"self_attn.q_proj.weight", false, false, qd, c.Width)
 		take(p+"self_attn.k_proj.weight", false, false, kd, c.Width)
 		take(p+"self_attn.v_proj.weight", false, false, kd, c.Width)
-		l.qkv = start[: (qd+2*kd)*c.Width : (qd+2*kd)*c.Width]
+		l.qkv = head(start, (qd+2*kd)*c.Width)
 		l.out = take(p+"self_attn.o_proj.weight", false, false, c.Width, qd)
 		start = rest
 		take(p+"mlp.gate_proj.weight", false, false, c.Hidden, c.Width)
 		take(p+"mlp.up_proj.weight", false, false, c.Hidden, c.Width)
-		l.gateUp = start[: 2*c.Hidden*c.Width : 2*c.Hidden*c.Width]
+		l.gateUp = head(start, 2*c.Hidden*c.Width)
 		l.down = take(p+"mlp.down_proj.weight", false, false, c.Width, c.Hidden)
+		if c.bias() {
+			start = rest
+			take(p+"self_attn.q_proj.bias", true, false, qd)
+			take(p+"self_attn.k_proj.bias", true, false, kd)
+			take(p+"self_attn.v_proj.bias", true, false, kd)
+			l.bias = head(start, qd+2*kd)
+		}
+		if c.qkNorm() {
+			l.qNorm = take(p+"self_attn.q_norm.weight", true, false, c.HeadWidth)
+			l.kNorm = take(p+"self_attn.k_norm.weight", true, false, c.HeadWidth)
+		}
 		l.norm1 = take(p+"input_layernorm.weight", true, false, c.Width)
 		l.norm2 = take(p+"post_attention_layernorm.weight", true, false, c.Width)
 	}
@@ -103,6 +122,14 @@ func (m *Model) slice() {
 	if !c.Tied {
 		m.head = take("lm_head.weight", false, true, c.Vocab, c.Width)
 	}
+}
+
+// head returns the first n weights, or nothing where there is no memory.
+func head(x []float32, n int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[:n:n]
 }
 
 func layerName(i int) string { return fmt.Sprintf("model.layers.%d.", i) }
@@ -131,6 +158,8 @@ func New(c Config, seed uint64) *Model {
 		t := &m.tensor[i]
 		s := std
 		switch {
+		case strings.HasSuffix(t.Name, ".bias"):
+			continue
 		case t.Norm:
 			fill(t.Data, 1)
 			continue

@@ -136,6 +136,12 @@ func (s *Session) layer(l int, rows []Row) {
 	half := c.HeadWidth / 2
 	for i, r := range rows {
 		row := s.qkv[i*stride : (i+1)*stride]
+		if w.bias != nil {
+			kernel.Axpy(1, w.bias, row)
+		}
+		if w.qNorm != nil {
+			c.normHeads(w, row, row, nil)
+		}
 		kernel.Rotate(row[:qd+kd], s.cos[int(r.Pos)*half:(int(r.Pos)+1)*half], s.sin[int(r.Pos)*half:(int(r.Pos)+1)*half], c.HeadWidth, 1)
 		copy(s.kv[l][int(r.Node)*2*kd:(int(r.Node)+1)*2*kd], row[qd:])
 	}
@@ -167,26 +173,30 @@ func (s *Session) attend(l, i int, r *Row) {
 	stride := (c.Heads + 2*c.KVHeads) * d
 	scale := float32(1 / math.Sqrt(float64(d)))
 	var stack [maxStackPath]float32
-	p := stack[:0]
-	if len(r.Path)+1 > maxStackPath {
-		p = make([]float32, 0, len(r.Path)+1)
+	path := r.Path
+	if w := c.window(l); w > 0 {
+		path = path[max(0, len(path)-(w-1)):]
 	}
-	p = p[:len(r.Path)+1]
+	p := stack[:0]
+	if len(path)+1 > maxStackPath {
+		p = make([]float32, 0, len(path)+1)
+	}
+	p = p[:len(path)+1]
 	kv := s.kv[l]
 	for h := range c.Heads {
 		g := h * c.KVHeads / c.Heads * d
 		q := s.qkv[i*stride+h*d : i*stride+(h+1)*d]
-		for j, node := range r.Path {
+		for j, node := range path {
 			p[j] = scale * kernel.Dot(q, kv[int(node)*2*kd+g:])
 		}
-		p[len(r.Path)] = scale * kernel.Dot(q, kv[int(r.Node)*2*kd+g:])
+		p[len(path)] = scale * kernel.Dot(q, kv[int(r.Node)*2*kd+g:])
 		kernel.Softmax(p)
 		y := s.y[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
 		clear(y)
-		for j, node := range r.Path {
+		for j, node := range path {
 			kernel.Axpy(p[j], kv[int(node)*2*kd+kd+g:int(node)*2*kd+kd+g+d], y)
 		}
-		kernel.Axpy(p[len(r.Path)], kv[int(r.Node)*2*kd+kd+g:int(r.Node)*2*kd+kd+g+d], y)
+		kernel.Axpy(p[len(path)], kv[int(r.Node)*2*kd+kd+g:int(r.Node)*2*kd+kd+g+d], y)
 	}
 }
 

@@ -48,27 +48,23 @@ func tensors(m *model.Model) []Tensor {
 	return out
 }
 
-// Load reads a model folder.
+// Load reads a model folder into memory, as float32, for training.
 func Load(dir string) (*model.Model, error) {
 	c, err := loadConfig(filepath.Join(dir, configName))
 	if err != nil {
 		return nil, err
 	}
-	f, err := OpenTensors(filepath.Join(dir, weightsName))
+	w, err := openWeights(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	// Before memory is taken, the file must hold what the configuration promises.
-	if e, ok := f.entries["model.embed_tokens.weight"]; !ok || len(e.Shape) != 2 || e.Shape[0] != c.Vocab || e.Shape[1] != c.Width {
-		return nil, fmt.Errorf("weights %s: model.embed_tokens.weight does not have the shape (%d,%d) of config.json", f.path, c.Vocab, c.Width)
-	}
-	if st, err := os.Stat(f.path); err != nil || 2*c.Weights() > float64(st.Size()) {
-		return nil, fmt.Errorf("weights %s: the file is too small for the %.0f weights of config.json", f.path, c.Weights())
+	defer w.close()
+	if err := w.check(c); err != nil {
+		return nil, err
 	}
 	m := model.NewEmpty(*c)
 	for _, t := range m.Tensors() {
-		if err := f.Read(t.Name, t.Shape, t.Data); err != nil {
+		if err := w.read(t.Name, t.Shape, t.Data); err != nil {
 			return nil, err
 		}
 	}
@@ -81,18 +77,18 @@ func loadConfig(path string) (*model.Config, error) {
 		return nil, fmt.Errorf("reading model configuration: %w", err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading model configuration: %w", err)
 	}
-	var c model.Config
-	if err := json.Unmarshal(b, &c); err != nil {
+	if len(b) > maxConfig {
+		return nil, fmt.Errorf("reading %s: larger than %d bytes", path, maxConfig)
+	}
+	c, err := model.ParseConfig(b)
+	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if err := c.Check(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return &c, nil
+	return c, nil
 }
 
 // SaveState writes what training needs to go on as if it had not stopped: weights, moments, the number of steps, and what

@@ -23,7 +23,7 @@ type linkCmd struct {
 	RunDir   string  `name:"run" required:"" help:"Folder of a finished run." type:"path"`
 	Model    string  `help:"Variant of the run; default: its last."`
 	Seed     uint64  `help:"Seed of the variant; default: its first."`
-	Mode     string  `enum:"hybrid,beam-trie,beam-hf,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, free or lexical."`
+	Mode     string  `enum:"hybrid,beam-trie,beam-hf,certified-top1,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, certified-top1, free or lexical."`
 	Language string  `default:"en" help:"Language of texts that do not say: en, fr, es."`
 	Group    string  `help:"Semantic group of mentions that do not say."`
 	K        int     `short:"k" default:"5" help:"Candidates to print."`

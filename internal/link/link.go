@@ -5,11 +5,12 @@
 //
 // Modes:
 //
-//	free       beam search without a trie; what it writes counts when it is a name
-//	beam-hf    token-synchronous beam search in the trie, raw log-probabilities, length normalisation (arXiv 2601.19667)
-//	beam-trie  log-probabilities renormalised over the trie's children, forced tokens free
-//	hybrid     beam-trie, then every candidate of beams and stage 0 scored exactly and combined by weights fitted on dev
-//	lexical    stage 0 alone
+//	free            beam search without a trie; what it writes counts when it is a name
+//	beam-hf         token-synchronous beam search in the trie, raw log-probabilities, length normalisation (arXiv 2601.19667)
+//	beam-trie       log-probabilities renormalised over the trie's children, forced tokens free
+//	certified-top1  the one best name with the proof that none is better; a beam search where the proof would cost too much
+//	hybrid          beam-trie, then every candidate of beams and stage 0 scored exactly and combined by weights fitted on dev
+//	lexical         stage 0 alone
 package link
 
 import (
@@ -33,12 +34,16 @@ import (
 
 // Modes of linking.
 const (
-	Free     = "free"
-	BeamHF   = "beam-hf"
-	BeamTrie = "beam-trie"
-	Hybrid   = "hybrid"
-	Lexical  = "lexical"
+	Free          = "free"
+	BeamHF        = "beam-hf"
+	BeamTrie      = "beam-trie"
+	CertifiedTop1 = "certified-top1"
+	Hybrid        = "hybrid"
+	Lexical       = "lexical"
 )
+
+// Modes returns every mode.
+func Modes() []string { return []string{Free, BeamHF, BeamTrie, CertifiedTop1, Hybrid, Lexical} }
 
 // Options of a Linker.
 type Options struct {
@@ -56,8 +61,12 @@ type Options struct {
 	System     string            // name of the row in a comparison
 	Weights    *Weights          // of Hybrid; nil: the defaults
 	NIL        float64           // in Hybrid: abstain where no candidate is right with more than this probability; 0: never
-	Batch      int               // mentions searched at a time; default 16
-	Progress   func(done, total int64)
+	Budget     int               // of CertifiedTop1: nodes a proof may ask about before a beam search answers instead; default 64
+	// CertifyMean lets CertifiedTop1 prove the best name by beam-hf's score, the mean of raw log-probabilities, instead of by
+	// beam-trie's, under which its probability is exact.
+	CertifyMean bool
+	Batch       int // mentions searched at a time; default 16
+	Progress    func(done, total int64)
 }
 
 // A Linker links mentions. It is not safe for concurrent use: the oracle's state is one search's.
@@ -88,8 +97,9 @@ func New(p Parts, opt Options) (*Linker, error) {
 	opt.Mode, opt.Beams = cmp.Or(opt.Mode, BeamTrie), cmp.Or(opt.Beams, 5)
 	opt.Candidates, opt.NamesEach = cmp.Or(opt.Candidates, 32), cmp.Or(opt.NamesEach, 4)
 	opt.Keep, opt.Limit, opt.Batch = cmp.Or(opt.Keep, 10), cmp.Or(opt.Limit, 40), cmp.Or(opt.Batch, 16)
-	if !slices.Contains([]string{Free, BeamHF, BeamTrie, Hybrid, Lexical}, opt.Mode) {
-		return nil, fmt.Errorf("unknown linking mode %q: have %s, %s, %s, %s, %s", opt.Mode, Free, BeamHF, BeamTrie, Hybrid, Lexical)
+	opt.Budget = cmp.Or(opt.Budget, 64)
+	if !slices.Contains(Modes(), opt.Mode) {
+		return nil, fmt.Errorf("unknown linking mode %q: have %s", opt.Mode, strings.Join(Modes(), ", "))
 	}
 	if opt.Mode != Lexical && (p.Oracle == nil || p.Trie == nil || p.Tokenizer == nil) {
 		return nil, fmt.Errorf("linking mode %q needs a model", opt.Mode)

@@ -1,7 +1,9 @@
 package link
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -194,6 +196,86 @@ func TestSequenceSearchAgainstBruteForce(t *testing.T) {
 	})
 }
 
+// The certified search gives the best of all names, with its score, on a thousand random tries, under both scores; beam-trie does
+// so wherever the best beginning is never worse than its `beams` best rivals, which wide beams make certain.
+func TestCertifiedAgainstBruteForce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	how := map[string]int{}
+	for i := range 1000 {
+		tr := drawTrie(t, rng)
+		o := &tableOracle{vocab: 8, seed: rng.Uint64()}
+		prompt := []int32{0, 3}
+		for _, mean := range []bool{false, true} {
+			want := bruteForce(tr, o, prompt)
+			if mean {
+				want = bruteForceMean(tr, o, prompt)
+			}
+			s := newCertified(tr, prompt, root(tr), mean)
+			if err := certify(context.Background(), tr, o, []*certifiedSearch{s}, math.MaxInt); err != nil {
+				t.Fatal(err)
+			}
+			best := slices.MaxFunc(slices.Collect(maps.Keys(want)), func(a, b int) int { return cmp.Compare(want[a], want[b]) })
+			if s.best.leaf != best || math.Abs(s.best.score-want[best]) > 1e-9 {
+				t.Fatalf("trie %d, mean %v: name %d scored %g, the best is %d with %g", i, mean, s.best.leaf, s.best.score, best, want[best])
+			}
+			how[s.how]++
+		}
+		b := &search{prompt: prompt, live: []hypothesis{{node: root(tr)}}}
+		if err := beamTrie(context.Background(), tr, o, []*search{b}, tr.Leaves()); err != nil {
+			t.Fatal(err)
+		}
+		s := newCertified(tr, prompt, root(tr), false)
+		certify(context.Background(), tr, o, []*certifiedSearch{s}, math.MaxInt)
+		if b.done[0].leaf != s.best.leaf {
+			t.Fatalf("trie %d: beam-trie %d, certified %d", i, b.done[0].leaf, s.best.leaf)
+		}
+	}
+	if how[byRollout] < 500 || how[byBestFirst] < 100 || how[byBeam] > 0 {
+		t.Errorf("searches ended by %v", how)
+	}
+}
+
+func root(tr *trie.Trie) trie.Node {
+	n, _ := tr.Root("G")
+	return n
+}
+
+// drawTrie draws 1 to 30 names over five tokens; some are prefixes of others, some equal.
+func drawTrie(t *testing.T, rng *rand.Rand) *trie.Trie {
+	var fs []trie.Form
+	for i := range 1 + rng.IntN(30) {
+		tokens := make([]int32, 1+rng.IntN(6))
+		for k := range tokens {
+			tokens[k] = 2 + rng.Int32N(5)
+		}
+		fs = append(fs, trie.Form{Text: string(rune('a' + i)), Tokens: tokens, Concepts: []uint32{uint32(i)}})
+	}
+	tr, err := trie.Build([]trie.Group{{Name: "G", Forms: fs}}, trie.Options{EOS: eos})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// bruteForceMean scores every name by its mean raw log-probability, the end token counted.
+func bruteForceMean(tr *trie.Trie, o *tableOracle, prompt []int32) map[int]float64 {
+	out := map[int]float64{}
+	var walk func(n trie.Node, path []int32, logp float64)
+	walk = func(n trie.Node, path []int32, logp float64) {
+		if tr.IsLeaf(n) {
+			out[tr.Leaf(n)] = logp / float64(len(path))
+			return
+		}
+		row := o.row(append(slices.Clone(prompt), path...))
+		lo, hi := tr.Children(n)
+		for c := lo; c < hi; c++ {
+			walk(c, append(slices.Clip(path), tr.Token(c)), logp+row[tr.Token(c)])
+		}
+	}
+	walk(root(tr), nil, 0)
+	return out
+}
+
 // The native oracle answers the same, bit for bit, alone and in a batch, with a full and with a tiny arena.
 func TestNativeOracleDoesNotDependOnTheBatch(t *testing.T) {
 	c, _ := model.Preset("tiny", 300)
@@ -279,7 +361,7 @@ func linkOne(t *testing.T, mode, marked string) prediction.Prediction {
 }
 
 func TestModes(t *testing.T) {
-	for _, mode := range []string{Free, BeamHF, BeamTrie, Hybrid, Lexical} {
+	for _, mode := range Modes() {
 		p := linkOne(t, mode, "He has [gout]{Disorders}.")
 		if p.Mode != mode || p.Group != "Disorders" || len(p.Candidates) == 0 {
 			t.Errorf("%s: %+v", mode, p)

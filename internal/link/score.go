@@ -21,7 +21,8 @@ type scored struct {
 	best    float64 // of its best name
 	name    string  // best name
 	lex     lexical.Candidate
-	beam    bool
+	beam    bool    // the model's search ended on it
+	how     string  // of a certified search: how it was proved
 	listed  bool    // stage 0 gave it
 	value   float64 // of a free or Hugging Face style answer
 }
@@ -35,14 +36,25 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 		}
 		return nil
 	case Free, BeamHF:
-		return l.sequences(ctx, batch)
+		return l.sequences(ctx, batch, l.opt.Mode == BeamHF)
+	case CertifiedTop1:
+		return l.certified(ctx, batch)
 	}
+	searches, err := l.beamSearches(ctx, batch)
+	if err != nil || l.opt.Mode == BeamTrie {
+		return err
+	}
+	return l.union(ctx, batch, searches)
+}
+
+// beamSearches runs beamTrie for a batch and files what it found.
+func (l *Linker) beamSearches(ctx context.Context, batch []*task) ([]*search, error) {
 	searches := make([]*search, len(batch))
 	for i, t := range batch {
 		searches[i] = &search{prompt: t.prompt, live: []hypothesis{{node: t.root}}}
 	}
 	if err := beamTrie(ctx, l.trie, l.oracle, searches, l.opt.Beams); err != nil {
-		return err
+		return nil, err
 	}
 	for i, t := range batch {
 		for _, f := range searches[i].done {
@@ -50,10 +62,7 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 		}
 		searches[i].complete(l.trie)
 	}
-	if l.opt.Mode == Hybrid {
-		return l.union(ctx, batch, searches)
-	}
-	return nil
+	return searches, nil
 }
 
 // reached adds a finished name's probability to its concepts; a name that several share is split evenly among them.
@@ -173,14 +182,14 @@ func (l *Linker) nearest(t *task, concept int) []string {
 	return out
 }
 
-// sequences runs the modes free and beam-hf.
-func (l *Linker) sequences(ctx context.Context, batch []*task) error {
+// sequences runs the searches of the modes free and, guided, beam-hf.
+func (l *Linker) sequences(ctx context.Context, batch []*task, guided bool) error {
 	list := make([]*sequenceSearch, len(batch))
 	for i, t := range batch {
-		list[i] = &sequenceSearch{prompt: t.prompt, root: t.root, guided: l.opt.Mode == BeamHF, live: []hypothesis{{node: t.root}}}
+		list[i] = &sequenceSearch{prompt: t.prompt, root: t.root, guided: guided, live: []hypothesis{{node: t.root}}}
 	}
 	limit := l.opt.Limit
-	if l.opt.Mode == BeamHF {
+	if guided {
 		limit = trie.MaxTokens + 1
 	}
 	if err := runSequences(ctx, l.trie, l.oracle, list, l.opt.Beams, limit); err != nil {
@@ -188,7 +197,7 @@ func (l *Linker) sequences(ctx context.Context, batch []*task) error {
 	}
 	for i, t := range batch {
 		for rank, q := range list[i].done {
-			if l.opt.Mode == BeamHF {
+			if guided {
 				l.answered(t, l.trie.Text(q.leaf), conceptsOf(l.trie.Concepts(q.leaf)), q)
 				continue
 			}
@@ -247,7 +256,7 @@ func (l *Linker) rank(t *task) []prediction.Candidate {
 	for i := range t.cands {
 		scores[i] = l.value(t, &t.cands[i])
 	}
-	z := logSumExp(scores)
+	z := l.denominator(scores)
 	order := make([]int, len(scores))
 	for i := range order {
 		order[i] = i
@@ -267,12 +276,21 @@ func (l *Linker) rank(t *task) []prediction.Candidate {
 	return out
 }
 
+// denominator is the log of what probabilities are divided by: one where scores are log-probabilities among all names of the
+// group, of which a certified search sees the best only.
+func (l *Linker) denominator(scores []float64) float64 {
+	if l.opt.Mode == CertifiedTop1 && !l.opt.CertifyMean {
+		return 0
+	}
+	return logSumExp(scores)
+}
+
 // value is the score a candidate is ranked by. Its differences are log-odds in the modes beam-trie and hybrid.
 func (l *Linker) value(t *task, s *scored) float64 {
 	switch l.opt.Mode {
 	case Lexical:
 		return lexicalSharpness * float64(s.lex.Score)
-	case Free, BeamHF:
+	case Free, BeamHF, CertifiedTop1:
 		return s.value
 	case BeamTrie:
 		return s.logp
@@ -286,7 +304,7 @@ const lexicalSharpness = 24
 func (s *scored) sources() []string {
 	var out []string
 	if s.beam {
-		out = append(out, "beam")
+		out = append(out, cmp.Or(s.how, byBeam))
 	}
 	if s.listed {
 		out = append(out, s.lex.Source)

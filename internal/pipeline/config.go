@@ -101,6 +101,7 @@ type Link struct {
 	Keep       int               `toml:"keep"`
 	Expand     bool              `toml:"expand"`     // abbreviations by their document's long form, in training and linking
 	Coordinate bool              `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
+	Certify    string            `toml:"certify"`    // what certified-top1 proves best: "trie" (default) by beam-trie's score, "hf" by beam-hf's
 	NIL        float64           `toml:"nil"`        // hybrid abstains where no candidate is right with more than this probability; 0: never
 	GroupMap   map[string]string `toml:"group_map"`
 }
@@ -193,6 +194,9 @@ func (c *Config) check(name string) error {
 	c.Link.Split = cmp.Or(c.Link.Split, "test")
 	if len(c.Link.Modes) == 0 {
 		c.Link.Modes = []string{"free", "beam-trie", "hybrid"}
+	}
+	if c.Link.Certify != "" && c.Link.Certify != "trie" && c.Link.Certify != "hf" {
+		return fmt.Errorf("%s: link.certify is %q: trie or hf is expected", name, c.Link.Certify)
 	}
 	if len(c.KB.Paths) == 0 {
 		return fmt.Errorf("%s: [kb] names no file: set kb.paths", name)

@@ -85,7 +85,7 @@ func (r *runner) fit(d *data, cfg Train, seed uint64) (*fitted, error) {
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
 func tuneKey(l Link) Link {
-	l.Split, l.Modes, l.Keep, l.NIL = "", nil, 0, 0
+	l.Split, l.Modes, l.Keep, l.NIL, l.Certify = "", nil, 0, 0, ""
 	return l
 }
 
@@ -223,9 +223,15 @@ func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
 }
 
 func (r *runner) linkOptions(cfg Train, mode string, w *link.Weights, label string) link.Options {
-	l := r.cfg.Link
-	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Keep: l.Keep, Expand: l.Expand, Coordinate: l.Coordinate, NIL: l.NIL,
-		GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Progress: r.progress(label)}
+	opt := linkOptions(r.cfg.Link, cfg, mode, w)
+	opt.Keep, opt.NIL, opt.Progress = r.cfg.Link.Keep, r.cfg.Link.NIL, r.progress(label)
+	return opt
+}
+
+// linkOptions are the options that a run and what opens it later share.
+func linkOptions(l Link, cfg Train, mode string, w *link.Weights) link.Options {
+	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Expand: l.Expand, Coordinate: l.Coordinate,
+		CertifyMean: l.Certify == "hf", GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w}
 }
 
 // opened is a model ready to answer.

@@ -87,9 +87,9 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if opt.Mode == "" {
 		opt.Mode = link.Hybrid
 	}
-	l := rec.Link
-	linker, err := link.New(o.parts(kb, stage0), link.Options{Mode: opt.Mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach,
-		Keep: opt.Keep, Expand: l.Expand, Coordinate: l.Coordinate, NIL: cmp.Or(opt.NIL, l.NIL), GroupMap: l.GroupMap, Markup: markupOptions(m.Train), Weights: w, System: m.Name, Progress: opt.Progress})
+	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
+	lo.Keep, lo.NIL, lo.System, lo.Progress = opt.Keep, cmp.Or(opt.NIL, rec.Link.NIL), m.Name, opt.Progress
+	linker, err := link.New(o.parts(kb, stage0), lo)
 	if err != nil {
 		o.close()
 		return nil, err

@@ -107,6 +107,8 @@ func modeName(mode string) string {
 	switch mode {
 	case link.BeamTrie:
 		return "guided"
+	case link.CertifiedTop1:
+		return "certified"
 	case link.Hybrid:
 		return "guided + stage 0"
 	}

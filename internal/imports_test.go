@@ -14,11 +14,11 @@ import (
 // ranks is the chain: data flows down this list, imports point up it, to a lower rank. A package that is not here has no
 // place in the design.
 var ranks = map[string]int{
-	"text": 0, "artifact": 0, "stat": 0, "kernel": 0,
+	"text": 0, "artifact": 0, "stat": 0, "kernel": 0, "pgtest": 0,
 	"terminology": 1, "tokenizer": 1, "model": 1,
 	"terminology/gazetteer": 2, "terminology/obo": 2, "terminology/umls": 2, "terminology/snomed": 2, "terminology/mesh": 2, "model/checkpoint": 2, "corpus": 2,
 	"corpus/pubtator": 3, "corpus/brat": 3, "corpus/bioc": 3, "corpus/bigbio": 3, "corpus/table": 3, "lexical": 3, "markup": 3, "prediction": 3, "trie": 3,
-	"synth": 4, "dataset": 4, "oracle": 4,
+	"synth": 4, "dataset": 4, "oracle": 4, "review": 4, "fhir": 4, "omop": 4,
 	"train": 5, "link": 5,
 	"eval": 6, "report": 7, "pipeline": 8, "demo": 9,
 	"kernel/gen": 9, "demo/gen": 9, // programs of go generate

@@ -249,6 +249,7 @@ type workspace struct {
 
 	mul     mulCall
 	mulTask func(int)
+	mulPack func(int)
 }
 
 func (p *Pool) workspace() *workspace {
@@ -262,7 +263,7 @@ func (p *Pool) workspace() *workspace {
 		w.task = w.call.task
 		w.packA = w.call.packA
 		w.packB = w.call.packB
-		w.mulTask = w.mul.task
+		w.mulTask, w.mulPack = w.mul.task, w.mul.pack
 	}
 	return w
 }

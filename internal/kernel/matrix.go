@@ -129,10 +129,26 @@ func MulT(p *Pool, m int, x []float32, ldx int, w Matrix, y []float32, ldy int) 
 	}
 	ws := p.workspace()
 	c := &ws.mul
+	c.dots = &current().dots
 	c.m, c.x, c.ldx, c.w, c.y, c.ldy = m, x, ldx, w, y, ldy
-	c.rows = mulRows(w)
+	c.n, c.packed, c.rows = 0, x, mulRows(w)
+	if c.dots.lanes > 0 {
+		c.n = w.Cols &^ (c.dots.lanes - 1)
+	}
+	if w.Rows*w.Cols*(m+1) < serialMul {
+		p = nil
+		c.rows = w.Rows
+	}
+	if m > 1 && c.n > 0 {
+		c.packed = grow(&ws.a, m*c.n)
+		block := len(c.dots.of[w.Type]) - 1
+		p.For((m+block-1)/block, ws.mulPack)
+	}
 	p.For((w.Rows+c.rows-1)/c.rows, ws.mulTask)
 }
+
+// serialMul is the amount of work below which waking another thread does not pay: a few microseconds.
+const serialMul = 1 << 17
 
 // mulRows is the number of weight rows that one task takes: about 64 KB, which stay in the second cache for all rows of x.
 func mulRows(w Matrix) int {
@@ -141,19 +157,104 @@ func mulRows(w Matrix) int {
 
 // mulCall is what the tasks of one MulT need.
 type mulCall struct {
-	m    int
-	x    []float32
-	ldx  int
-	w    Matrix
-	y    []float32
-	ldy  int
-	rows int // of W, by task
+	dots   *dotFuncs
+	n      int       // columns that kernels take
+	packed []float32 // (m,n) x interleaved
+	m      int
+	x      []float32
+	ldx    int
+	w      Matrix
+	y      []float32
+	ldy    int
+	rows   int // of W, by task
 }
 
-func (c *mulCall) task(i int) {
-	lo, hi := i*c.rows, min((i+1)*c.rows, c.w.Rows)
+// A dotFunc multiplies m rows of x by groups of rows consecutive rows of a stored matrix, n a positive multiple of the lanes:
+//
+//	for i < m, j < groups*rows { y[i*ldy+j] = sum over l < n of x[l/lanes*m*lanes+i*lanes+l%lanes]*w[j*ldw+l] }
+//
+// ldw in bytes. The rows of x lie interleaved, a register of each in turn, so that rows a power of two apart do not fight
+// for the same cache lines.
+type dotFunc struct {
+	f    func(n int, x *float32, w *byte, ldw int, y *float32, ldy int, groups int)
+	rows int
+}
+
+// dotFuncs are the kernels of a variant by type and number of rows of x; entry 0 takes one row of x and one of W.
+type dotFuncs struct {
+	lanes int // 0: none
+	of    [4][]dotFunc
+}
+
+// task multiplies all rows of x by some rows of W.
+func (c *mulCall) task(t int) {
+	lo, hi := t*c.rows, min((t+1)*c.rows, c.w.Rows)
+	if c.n == 0 {
+		for j := lo; j < hi; j++ {
+			c.column(j)
+		}
+		return
+	}
+	fs := c.dots.of[c.w.Type]
+	for i := 0; i < c.m; {
+		m := min(c.m-i, len(fs)-1)
+		at := lo + c.multiply(fs[m], i, m, lo, hi)
+		for r := 0; r < m && at < hi; r++ {
+			c.single(fs[0].f, i+r, at, hi)
+		}
+		i += m
+	}
+	c.finish(lo, hi)
+}
+
+// multiply runs a kernel for rows i to i+m of x over as many rows of W as fill its groups and returns their number.
+func (c *mulCall) multiply(f dotFunc, i, m, lo, hi int) int {
+	groups := (hi - lo) / f.rows
+	if groups > 0 {
+		ldw := c.w.Cols * c.w.Type.Size()
+		f.f(c.n, &c.packed[i*c.n], &c.w.data[lo*ldw], ldw, &c.y[i*c.ldy+lo], c.ldy, groups)
+	}
+	return groups * f.rows
+}
+
+// single multiplies row i of x by the rows of W that fill no group.
+func (c *mulCall) single(f func(n int, x *float32, w *byte, ldw int, y *float32, ldy int, groups int), i, lo, hi int) {
+	ldw := c.w.Cols * c.w.Type.Size()
+	f(c.n, &c.x[i*c.ldx], &c.w.data[lo*ldw], ldw, &c.y[i*c.ldy+lo], c.ldy, hi-lo)
+}
+
+// pack interleaves the rows of the b-th block of x; a block of one row stays as it is.
+func (c *mulCall) pack(b int) {
+	block, lanes := len(c.dots.of[c.w.Type])-1, c.dots.lanes
+	i := b * block
+	m := min(block, c.m-i)
+	dst := c.packed[i*c.n : (i+m)*c.n]
+	for r := range m {
+		row := c.x[(i+r)*c.ldx : (i+r)*c.ldx+c.n]
+		for at := 0; at < c.n; at += lanes {
+			copy(dst[at*m+r*lanes:at*m+(r+1)*lanes], row[at:])
+		}
+	}
+}
+
+// finish adds the columns from n on and applies the scale.
+func (c *mulCall) finish(lo, hi int) {
+	n := c.n
+	if n == c.w.Cols && c.w.scale == nil {
+		return
+	}
+	var buf [16]float32
+	tail := buf[:c.w.Cols-n]
 	for j := lo; j < hi; j++ {
-		c.column(j)
+		c.w.decode(tail, j, n)
+		s := float32(1)
+		if c.w.scale != nil {
+			s = c.w.scale[j]
+		}
+		for i := range c.m {
+			y := &c.y[i*c.ldy+j]
+			*y = s * (*y + dotGo(tail, c.x[i*c.ldx+n:]))
+		}
 	}
 }
 

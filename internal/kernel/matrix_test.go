@@ -161,3 +161,33 @@ func BenchmarkMulT(b *testing.B) {
 		}
 	}
 }
+
+var readSink uint64
+
+// BenchmarkRead is the bandwidth that a plain loop of loads reaches on memory larger than the caches: what few-row products
+// with stored weights are measured against.
+func BenchmarkRead(b *testing.B) {
+	pool := NewPool(0)
+	defer pool.Close()
+	const words = 8192 * 2048 * 2 / 8
+	data := make([]uint64, words)
+	for i := range data {
+		data[i] = uint64(i)
+	}
+	const block = 1 << 13
+	sums := make([]uint64, words/block)
+	f := func(i int) {
+		var a, b, c, d uint64
+		for x := data[i*block : (i+1)*block]; len(x) >= 8; x = x[8:] {
+			a, b, c, d = a+x[0]+x[4], b+x[1]+x[5], c+x[2]+x[6], d+x[3]+x[7]
+		}
+		sums[i] = a + b + c + d
+	}
+	pool.Begin()
+	defer pool.End()
+	b.SetBytes(words * 8)
+	for b.Loop() {
+		pool.For(len(sums), f)
+	}
+	readSink = sums[0]
+}

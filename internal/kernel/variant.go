@@ -21,6 +21,7 @@ type variant struct {
 	tiles      []tileFunc // by number of rows, 1..rows
 	transpose  bool       // transpose4 may be used
 	vec        vecFuncs
+	dots       dotFuncs
 }
 
 var (

@@ -38,6 +38,7 @@ func main() {
 	}
 	write("tile_amd64.s", asm.Bytes())
 	write("tile_amd64.go", decl.Bytes())
+	writeDots()
 }
 
 func write(path string, b []byte) {

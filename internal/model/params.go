@@ -89,7 +89,7 @@ func (m *Model) slice() {
 		m.tensor = append(m.tensor, Tensor{name, shape, data, norm, embed})
 		return data
 	}
-	m.embed = take("model.embed_tokens.weight", false, true, c.Vocab, c.Width)
+	m.embed = take(embedName, false, true, c.Vocab, c.Width)
 	for i := range m.layers {
 		l, p := &m.layers[i], layerName(i)
 		start := rest
@@ -120,7 +120,7 @@ func (m *Model) slice() {
 	m.norm = take("model.norm.weight", true, false, c.Width)
 	m.head = m.embed
 	if !c.Tied {
-		m.head = take("lm_head.weight", false, true, c.Vocab, c.Width)
+		m.head = take(headName, false, true, c.Vocab, c.Width)
 	}
 }
 
@@ -131,6 +131,12 @@ func head(x []float32, n int) []float32 {
 	}
 	return x[:n:n]
 }
+
+// Names of the tensors outside the layers that others ask for.
+const (
+	embedName = "model.embed_tokens.weight"
+	headName  = "lm_head.weight"
+)
 
 func layerName(i int) string { return fmt.Sprintf("model.layers.%d.", i) }
 

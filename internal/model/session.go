@@ -21,20 +21,20 @@ type Row struct {
 //
 // Results are the same bits whatever other rows a Run holds and however many threads there are.
 type Session struct {
-	m        *Model
+	f        *Frozen
 	pool     *kernel.Pool
 	nodes    int
 	kv       [][]float32 // per layer: (nodes, 2*KV*D), key then value
 	hidden   []float32   // (nodes,C) after the last norm
-	packed   []packedLayer
-	head     *kernel.Packed
+	weights  []sessionLayer
+	head     projection
 	cos, sin []float32
 	// scratch, (rows, ...)
 	x, n, qkv, y, gu, h []float32
 	cap                 int
 }
 
-type packedLayer struct{ qkv, out, gateUp, down *kernel.Packed }
+type sessionLayer struct{ qkv, out, gateUp, down projection }
 
 // SessionOptions of NewSession.
 type SessionOptions struct {
@@ -42,24 +42,27 @@ type SessionOptions struct {
 	Threads int // 0: all processors
 }
 
-// NewSession prepares a model for decoding. Its weights are packed once, so the model must not be trained meanwhile.
-func NewSession(m *Model, opt SessionOptions) *Session {
+// NewSession prepares a model in memory for decoding. It must not be trained meanwhile.
+func NewSession(m *Model, opt SessionOptions) *Session { return NewFrozenSession(m.Frozen(), opt) }
+
+// NewFrozenSession prepares a model for decoding.
+func NewFrozenSession(f *Frozen, opt SessionOptions) *Session {
 	if opt.Nodes <= 0 {
 		opt.Nodes = 4096
 	}
-	c := m.Config
-	s := &Session{m: m, pool: kernel.NewPool(opt.Threads), nodes: opt.Nodes}
-	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
+	c := f.Config
+	s := &Session{f: f, pool: kernel.NewPool(opt.Threads), nodes: opt.Nodes}
+	pack := f.bytes <= packBelow
 	s.kv = make([][]float32, c.Layers)
 	for i := range s.kv {
-		s.kv[i] = make([]float32, opt.Nodes*2*kd)
-		l := &m.layers[i]
-		s.packed = append(s.packed, packedLayer{kernel.PackNT(l.qkv, qd+2*kd, c.Width), kernel.PackNT(l.out, c.Width, qd),
-			kernel.PackNT(l.gateUp, 2*c.Hidden, c.Width), kernel.PackNT(l.down, c.Width, c.Hidden)})
+		s.kv[i] = make([]float32, opt.Nodes*2*c.KVHeads*c.HeadWidth)
+		l := &f.layers[i]
+		s.weights = append(s.weights, sessionLayer{newProjection(pack, l.qkv...), newProjection(pack, l.outM...),
+			newProjection(pack, l.gateUp...), newProjection(pack, l.downM...)})
 	}
 	s.hidden = make([]float32, opt.Nodes*c.Width)
-	s.head = kernel.PackNT(m.head, c.Vocab, c.Width)
-	s.cos, s.sin = c.rope(c.Context)
+	s.head = newProjection(pack, f.head)
+	s.cos, s.sin = c.rope(min(c.Context, opt.Nodes)) // a path is no longer than the arena
 	return s
 }
 
@@ -69,11 +72,11 @@ func (s *Session) Close() { s.pool.Close() }
 // Nodes returns the size of the arena.
 func (s *Session) Nodes() int { return s.nodes }
 
-// Context returns the longest sequence in tokens.
-func (s *Session) Context() int { return s.m.Config.Context }
+// Context returns the longest sequence in tokens that model and arena hold.
+func (s *Session) Context() int { return min(s.f.Config.Context, s.nodes) }
 
 // Vocab returns V.
-func (s *Session) Vocab() int { return s.m.Config.Vocab }
+func (s *Session) Vocab() int { return s.f.Config.Vocab }
 
 // Begin and End bracket a search: in between, idle threads stay awake.
 func (s *Session) Begin() { s.pool.Begin() }
@@ -85,7 +88,7 @@ func (s *Session) grow(t int) {
 	if t <= s.cap {
 		return
 	}
-	c := s.m.Config
+	c := s.f.Config
 	f := func(k int) []float32 { return make([]float32, t*k) }
 	s.x, s.n, s.qkv = f(c.Width), f(c.Width), f((c.Heads+2*c.KVHeads)*c.HeadWidth)
 	s.y, s.gu, s.h = f(c.Heads*c.HeadWidth), f(2*c.Hidden), f(c.Hidden)
@@ -98,26 +101,26 @@ func (s *Session) Run(rows []Row) error {
 		return err
 	}
 	s.grow(len(rows))
-	c := s.m.Config
+	c := s.f.Config
 	for i, r := range rows {
-		copy(s.x[i*c.Width:(i+1)*c.Width], s.m.embed[int(r.Token)*c.Width:])
+		s.f.embed.Row(s.x[i*c.Width:(i+1)*c.Width], int(r.Token))
 	}
-	for l := range s.packed {
+	for l := range s.weights {
 		s.layer(l, rows)
 	}
 	for i, r := range rows {
-		kernel.RMSNorm(s.hidden[int(r.Node)*c.Width:(int(r.Node)+1)*c.Width], s.x[i*c.Width:(i+1)*c.Width], s.m.norm, nil, c.Width, c.NormEps)
+		kernel.RMSNorm(s.hidden[int(r.Node)*c.Width:(int(r.Node)+1)*c.Width], s.x[i*c.Width:(i+1)*c.Width], s.f.norm, nil, c.Width, c.NormEps)
 	}
 	return nil
 }
 
 func (s *Session) check(rows []Row) error {
 	for _, r := range rows {
-		if r.Token < 0 || int(r.Token) >= s.m.Config.Vocab {
-			return fmt.Errorf("token %d is outside the vocabulary of %d", r.Token, s.m.Config.Vocab)
+		if r.Token < 0 || int(r.Token) >= s.f.Config.Vocab {
+			return fmt.Errorf("token %d is outside the vocabulary of %d", r.Token, s.f.Config.Vocab)
 		}
-		if int(r.Pos) >= s.m.Config.Context || r.Pos < 0 {
-			return fmt.Errorf("position %d is outside the context of %d tokens", r.Pos, s.m.Config.Context)
+		if int(r.Pos) >= s.Context() || r.Pos < 0 {
+			return fmt.Errorf("position %d is outside the context of %d tokens", r.Pos, s.Context())
 		}
 		if r.Node < 0 || int(r.Node) >= s.nodes {
 			return fmt.Errorf("node %d is outside the arena of %d", r.Node, s.nodes)
@@ -127,12 +130,12 @@ func (s *Session) check(rows []Row) error {
 }
 
 func (s *Session) layer(l int, rows []Row) {
-	c, w, p, t := s.m.Config, &s.m.layers[l], &s.packed[l], len(rows)
+	c, w, p, t := s.f.Config, &s.f.layers[l].layer, &s.weights[l], len(rows)
 	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
 	stride := qd + 2*kd
 	x, n := s.x[:t*c.Width], s.n[:t*c.Width]
 	kernel.RMSNorm(n, x, w.norm1, nil, c.Width, c.NormEps)
-	kernel.GemmPacked(s.pool, t, n, c.Width, p.qkv, s.qkv, stride)
+	p.qkv.mul(s.pool, t, n, s.qkv, stride)
 	half := c.HeadWidth / 2
 	for i, r := range rows {
 		row := s.qkv[i*stride : (i+1)*stride]
@@ -150,16 +153,16 @@ func (s *Session) layer(l int, rows []Row) {
 			s.attend(l, i, &rows[i])
 		}
 	})
-	kernel.GemmPacked(s.pool, t, s.y, qd, p.out, n, c.Width)
+	p.out.mul(s.pool, t, s.y, n, c.Width)
 	kernel.Axpy(1, n, x)
 	kernel.RMSNorm(n, x, w.norm2, nil, c.Width, c.NormEps)
-	kernel.GemmPacked(s.pool, t, n, c.Width, p.gateUp, s.gu, 2*c.Hidden)
+	p.gateUp.mul(s.pool, t, n, s.gu, 2*c.Hidden)
 	s.pool.For((t+7)/8, func(b int) {
 		for i := b * 8; i < min(b*8+8, t); i++ {
 			kernel.SwiGLU(s.h[i*c.Hidden:(i+1)*c.Hidden], s.gu[i*2*c.Hidden:(i+1)*2*c.Hidden])
 		}
 	})
-	kernel.GemmPacked(s.pool, t, s.h, c.Hidden, p.down, n, c.Width)
+	p.down.mul(s.pool, t, s.h, n, c.Width)
 	kernel.Axpy(1, n, x)
 }
 
@@ -168,7 +171,7 @@ const maxStackPath = 512
 
 // attend computes the attention of one row over its path and itself.
 func (s *Session) attend(l, i int, r *Row) {
-	c := s.m.Config
+	c := s.f.Config
 	d, kd := c.HeadWidth, c.KVHeads*c.HeadWidth
 	stride := (c.Heads + 2*c.KVHeads) * d
 	scale := float32(1 / math.Sqrt(float64(d)))
@@ -202,16 +205,16 @@ func (s *Session) attend(l, i int, r *Row) {
 
 // Logits computes the logits of what follows each of the given nodes, which earlier Runs filled, into dst (nodes,V).
 func (s *Session) Logits(nodes []int32, dst []float32) {
-	c := s.m.Config
+	c := s.f.Config
 	s.grow(len(nodes))
 	for i, n := range nodes {
 		copy(s.n[i*c.Width:(i+1)*c.Width], s.hidden[int(n)*c.Width:(int(n)+1)*c.Width])
 	}
-	kernel.GemmPacked(s.pool, len(nodes), s.n, c.Width, s.head, dst, c.Vocab)
+	s.head.mul(s.pool, len(nodes), s.n, dst, c.Vocab)
 }
 
 // LogZ writes the log of the softmax's denominator of each row of logits (rows,V).
 func (s *Session) LogZ(logits []float32, dst []float64) {
-	v := s.m.Config.Vocab
+	v := s.f.Config.Vocab
 	s.pool.For(len(dst), func(i int) { dst[i] = kernel.LogSumExp(logits[i*v : (i+1)*v]) })
 }

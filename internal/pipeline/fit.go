@@ -239,11 +239,16 @@ type opened struct {
 	tok    *tokenizer.Tokenizer
 	trie   *trie.Trie
 	oracle *oracle.Native
-	bos    int32
+	model  *checkpoint.Mapped
 }
 
-// arena is the number of nodes of a linking session: some hundred mentions' prompts and candidate names.
-const arena = 16384
+// arena returns the number of nodes of a linking session: 16,384 hold some hundred mentions' prompts and candidate names. Models
+// whose keys and values take more get fewer, a tenth of the weights' memory, but one long prompt with its beams in any case.
+func arena(f *model.Frozen) int {
+	c := f.Config
+	node := 4 * (c.Layers*2*c.KVHeads*c.HeadWidth + c.Width)
+	return min(16384, max(768, f.Bytes()/10/node, 1<<27/node))
+}
 
 func (r *runner) open(f *fitted) (*opened, error) {
 	return openModel(f.model.path, f.trie.path, f.model.man.Files[tokenizer.FileName].SHA256, r.opt.Threads)
@@ -255,29 +260,32 @@ func openModel(modelDir, trieDir, tokenizerHash string, threads int) (*opened, e
 	if err != nil {
 		return nil, err
 	}
-	m, err := checkpoint.Load(modelDir)
+	m, err := checkpoint.Open(modelDir)
 	if err != nil {
 		return nil, err
 	}
 	t, err := trie.Open(filepath.Join(trieDir, trieName))
 	if err != nil {
+		m.Close()
 		return nil, err
 	}
 	if t.Tokenizer() != tokenizerHash {
+		m.Close()
 		t.Close()
 		return nil, fmt.Errorf("the trie in %s was built with another tokenizer than the model in %s: delete it and run again", trieDir, modelDir)
 	}
-	s := model.NewSession(m, model.SessionOptions{Nodes: arena, Threads: threads})
-	return &opened{tok, t, oracle.NewNative(s), m.Config.BOS}, nil
+	s := model.NewFrozenSession(m.Frozen, model.SessionOptions{Nodes: arena(m.Frozen), Threads: threads})
+	return &opened{tok, t, oracle.NewNative(s), m}, nil
 }
 
 func (o *opened) close() {
 	o.oracle.Close()
 	o.trie.Close()
+	o.model.Close()
 }
 
 func (o *opened) parts(kb *terminology.KB, stage0 *lexical.Retriever) link.Parts {
-	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.bos, Oracle: o.oracle, Stage0: stage0}
+	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.model.Config.BOS, Oracle: o.oracle, Stage0: stage0}
 }
 
 // observations are the training annotations, each with its short and its long form, for the memory of stage 0.

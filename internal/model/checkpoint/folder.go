@@ -50,18 +50,11 @@ func tensors(m *model.Model) []Tensor {
 
 // Load reads a model folder into memory, as float32, for training.
 func Load(dir string) (*model.Model, error) {
-	c, err := loadConfig(filepath.Join(dir, configName))
-	if err != nil {
-		return nil, err
-	}
-	w, err := openWeights(dir)
+	c, w, err := openFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	if err := w.check(c); err != nil {
-		return nil, err
-	}
 	m := model.NewEmpty(*c)
 	for _, t := range m.Tensors() {
 		if err := w.read(t.Name, t.Shape, t.Data); err != nil {

@@ -94,9 +94,16 @@ func logits(t *testing.T, s *model.Session, tokens []int32) []float32 {
 func TestLogitsAsHuggingFace(t *testing.T) {
 	for _, family := range families {
 		get := expected(t, family)
-		s := model.NewSession(load(t, family), model.SessionOptions{Nodes: 48, Threads: 2})
+		m, err := Open(filepath.Join("testdata/hf", family))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := model.NewFrozenSession(m.Frozen, model.SessionOptions{Nodes: 48, Threads: 2})
 		e := worst(logits(t, s, ints(get("tokens", 2, 24))), get("logits", 2, 24, 64))
 		s.Close()
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
 		t.Logf("%s: logits: relative error %.1e, tolerance %.0e", family, e, relative)
 		if e > relative {
 			t.Errorf("%s: logits differ", family)

@@ -9,11 +9,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"unsafe"
 
 	"syncabel/internal/artifact"
+	"syncabel/internal/kernel"
 )
 
 // maxHeader bounds the JSON header of a safetensors file; the format itself allows 100 MB.
@@ -128,12 +128,19 @@ func (f *File) parse(data []byte) error {
 	return nil
 }
 
+// dtypes are the stored types of weights.
+var dtypes = map[string]kernel.DType{"F32": kernel.F32, "F16": kernel.F16, "BF16": kernel.BF16}
+
+// widths are the bytes of an element of every dtype of the format; tensors of other types than weights and I32 may lie in a
+// file, they cannot be read.
+var widths = map[string]int64{"BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
+	"I32": 4, "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8}
+
 func (e entry) check(size int64) error {
-	width := map[string]int64{"F32": 4, "F16": 2, "BF16": 2, "I32": 4}[e.DType]
-	if width == 0 {
+	want := widths[e.DType]
+	if want == 0 {
 		return fmt.Errorf("dtype %q is not supported", e.DType)
 	}
-	want := width
 	for _, d := range e.Shape {
 		if d < 0 || d > 1<<31 || want > 1<<50 {
 			return fmt.Errorf("shape %v: %w", e.Shape, artifact.ErrDamaged)
@@ -166,31 +173,23 @@ func (f *File) Read(name string, shape []int, dst []float32) error {
 		return fmt.Errorf("weights %s: tensor %q has shape %v, the configuration asks for %v", f.path, name, e.Shape, shape)
 	}
 	b := f.data[e.Offsets[0]:e.Offsets[1]]
-	for i := range dst {
-		switch e.DType {
-		case "F32":
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		case "BF16":
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
-		case "I32": // exact below 2**24
+	if e.DType == "I32" { // exact below 2**24
+		for i := range dst {
 			dst[i] = float32(int32(binary.LittleEndian.Uint32(b[4*i:])))
-		case "F16":
-			dst[i] = half(binary.LittleEndian.Uint16(b[2*i:]))
 		}
+		return nil
 	}
+	t, ok := dtypes[e.DType]
+	if !ok {
+		return fmt.Errorf("weights %s: tensor %q: dtype %q is not supported: have F32, F16, BF16", f.path, name, e.DType)
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	m, err := kernel.NewMatrix(t, 1, len(dst), b)
+	if err != nil {
+		return fmt.Errorf("weights %s: tensor %q: %w", f.path, name, err)
+	}
+	m.Row(dst, 0)
 	return nil
-}
-
-// half converts IEEE 754 binary16.
-func half(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10&31), uint32(h&1023)
-	switch exp {
-	case 0:
-		v := float32(frac) / (1 << 24)
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"syncabel/internal/artifact"
+	"syncabel/internal/kernel"
 	"syncabel/internal/model"
 )
 
@@ -146,8 +147,12 @@ func (w *weights) shape(name string, shape []int) error {
 	if !ok {
 		return fmt.Errorf("weights %s: tensor %q is missing", w.path, name)
 	}
-	if e := f.entries[name]; !slices.Equal(e.Shape, shape) {
+	e := f.entries[name]
+	if !slices.Equal(e.Shape, shape) {
 		return fmt.Errorf("weights %s: tensor %q has shape %v, config.json asks for %v", f.path, name, e.Shape, shape)
+	}
+	if _, ok := dtypes[e.DType]; !ok {
+		return fmt.Errorf("weights %s: tensor %q: dtype %q is not supported: have F32, F16, BF16", f.path, name, e.DType)
 	}
 	return nil
 }
@@ -159,4 +164,56 @@ func (w *weights) read(name string, shape []int, dst []float32) error {
 		return fmt.Errorf("weights %s: tensor %q is missing", w.path, name)
 	}
 	return f.Read(name, shape, dst)
+}
+
+// matrix returns a tensor where it lies.
+func (w *weights) matrix(name string, rows, cols int) (kernel.Matrix, error) {
+	f := w.where[name]
+	e := f.entries[name]
+	m, err := kernel.NewMatrix(dtypes[e.DType], rows, cols, f.data[e.Offsets[0]:e.Offsets[1]])
+	if err != nil {
+		return m, fmt.Errorf("weights %s: tensor %q: %w", f.path, name, err)
+	}
+	return m, nil
+}
+
+// Mapped is a model whose weights stay in their files, mapped into memory: opening takes no time, and what is resident are
+// the pages in use, shared with every process that has the same folder open.
+type Mapped struct {
+	*model.Frozen
+	w *weights
+}
+
+// Open maps a model folder for decoding.
+func Open(dir string) (*Mapped, error) {
+	c, w, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := model.NewFrozen(*c, w.matrix)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return &Mapped{f, w}, nil
+}
+
+// Close unmaps the weights, which nobody may use any more.
+func (m *Mapped) Close() error { return m.w.close() }
+
+// openFolder reads a folder's configuration and maps weights that fit it.
+func openFolder(dir string) (*model.Config, *weights, error) {
+	c, err := loadConfig(filepath.Join(dir, configName))
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := openWeights(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.check(c); err != nil {
+		w.close()
+		return nil, nil, err
+	}
+	return c, w, nil
 }

@@ -126,10 +126,10 @@ func (a *app) save(out, kind string, options any, paths []string, warnings []tex
 const maxWarnings = 20
 
 func (a *app) report(warnings []text.Warning) {
-	a.warnings += len(warnings)
+	a.warnings += text.Count(warnings)
 	for i, w := range warnings {
 		if i == maxWarnings {
-			fmt.Fprintf(a.err, "... and %d more warnings; manifest.json counts them by kind\n", len(warnings)-i)
+			fmt.Fprintf(a.err, "... and %d more warnings; manifest.json counts them by kind\n", text.Count(warnings[i:]))
 			return
 		}
 		fmt.Fprintf(a.err, "warning: %s\n", w)

@@ -200,7 +200,7 @@ func (r *runner) importKB() (*stage, *terminology.KB, error) {
 func SaveKB(f *artifact.Folder, kb *terminology.KB, warnings []text.Warning) error {
 	st := kb.Stats()
 	f.Manifest.Counts = map[string]int64{"concepts": int64(st.Concepts), "names": int64(st.Names), "definitions": int64(st.Definitions),
-		"relations": int64(st.Relations), "ambiguous_names": int64(st.AmbiguousNames)}
+		"relations": int64(st.Relations), "ambiguous_names": int64(st.AmbiguousNames), "without_definition": int64(st.WithoutDefinition), "retired": int64(st.Retired)}
 	for g, n := range st.Groups {
 		f.Manifest.Counts["group "+g] = int64(n)
 	}

@@ -43,7 +43,11 @@ type stage struct {
 // made before are not taken for new ones.
 //
 //	1  2026-11: first
+//	2  2026-11: kb only: the mapped store
 func stageVersion(kind string) string {
+	if kind == "kb" {
+		return "kb 2"
+	}
 	return kind + " 1"
 }
 
@@ -144,7 +148,7 @@ func summarise(list []text.Warning) []artifact.Warning {
 			i = len(out)
 			out = append(out, artifact.Warning{Kind: w.Kind})
 		}
-		out[i].Count++
+		out[i].Count += int64(1 + w.More)
 		if len(out[i].Examples) < examples {
 			out[i].Examples = append(out[i].Examples, w.String())
 		}

@@ -3,6 +3,8 @@
 // (terminology/obo, umls, snomed, mesh, gazetteer) fill it, and trie, lexical, synth and link read it.
 package terminology
 
+import "slices"
+
 // A Concept is one entry of a knowledge base.
 type Concept struct {
 	ID          string         `json:"id"`    // CUI, SCTID, "MESH:D003920", "HP:0000118"; unique
@@ -81,18 +83,17 @@ func (c *Concept) NamesIn(group, language string) []Name {
 func (c *Concept) Groups() []string {
 	var out []string
 	for _, t := range c.Types {
-		if !contains(out, t.Group) {
+		if !slices.Contains(out, t.Group) {
 			out = append(out, t.Group)
 		}
 	}
 	return out
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+// A Vocabulary is a source of names, as far as the release says what it is.
+type Vocabulary struct {
+	Code    string `json:"code"` // as in Name.Source
+	Name    string `json:"name,omitempty"`
+	Version string `json:"version,omitempty"`
+	Licence string `json:"licence,omitempty"` // licence class
 }

@@ -14,82 +14,126 @@ type Form struct {
 	Qualified bool
 }
 
-// Forms returns the forms of a semantic group, sorted by text. Every concept of the group is reached by at least one form
-// that is its own, or, if even its code cannot tell it apart, shared. Names that differ only in case or white space are
-// one form.
+// Forms returns the forms of a semantic group, sorted by text; see EachForm.
 func (kb *KB) Forms(group string) []Form {
-	byKey := map[string]*Form{}
-	for i := range kb.concepts {
-		c := &kb.concepts[i]
-		if !slices.Contains(c.Groups(), group) {
-			continue
-		}
-		for _, n := range c.Names {
-			if !n.In(group) {
-				continue
-			}
-			key := Normalize(n.Text)
-			f := byKey[key]
-			if f == nil {
-				f = &Form{Text: n.Text}
-				byKey[key] = f
-			}
-			if !slices.Contains(f.Concepts, i) {
-				f.Concepts = append(f.Concepts, i)
-			}
-		}
-	}
 	var out []Form
-	for _, f := range byKey {
-		out = append(out, *f)
-		if len(f.Concepts) > 1 {
-			out = append(out, kb.qualified(f, group)...)
-		}
-	}
+	kb.EachForm(group, func(f Form) bool {
+		out = append(out, f)
+		return true
+	})
 	slices.SortFunc(out, func(a, b Form) int {
 		return cmp.Or(cmp.Compare(Normalize(a.Text), Normalize(b.Text)), slices.Compare(a.Concepts, b.Concepts))
 	})
 	return out
 }
 
-// qualified returns `name (qualifier)` for each concept of an ambiguous form.
-func (kb *KB) qualified(f *Form, group string) []Form {
-	out := make([]Form, len(f.Concepts))
-	for k, i := range f.Concepts {
-		out[k] = Form{Text: f.Text + " (" + kb.qualifier(f, i, group) + ")", Concepts: []int{i}, Qualified: true}
+// EachForm calls f with the forms of a semantic group, in the order of the first concept that bears them, until it returns false.
+// Every concept of the group that has a name in it is reached by at least one form that is its own, or, if even its code cannot tell it
+// apart, shared. Names that differ only in case or white space are one form. It needs no memory beyond one concept's.
+func (kb *KB) EachForm(group string, f func(Form) bool) {
+	for i := range kb.Len() {
+		if !kb.in(i, group) {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, n := range kb.Concept(i).Names {
+			key := Normalize(n.Text)
+			if !n.In(group) || seen[key] {
+				continue
+			}
+			seen[key] = true
+			owners := kb.Normalized(n.Text)
+			if len(owners) > 1 {
+				owners = kb.owners(n.Text, group)
+			}
+			if len(owners) == 0 || owners[0] != i { // another concept's turn
+				continue
+			}
+			if !f(Form{Text: n.Text, Concepts: owners}) {
+				return
+			}
+			for _, q := range kb.qualified(n.Text, owners, group) {
+				if !f(q) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// owners returns the concepts that a name means in a semantic group, ascending.
+func (kb *KB) owners(name, group string) []int {
+	return slices.DeleteFunc(kb.Normalized(name), func(i int) bool { return !kb.Concept(i).named(name, group) })
+}
+
+// qualified returns `name (qualifier)` for each owner of an ambiguous name.
+func (kb *KB) qualified(name string, owners []int, group string) []Form {
+	if len(owners) < 2 {
+		return nil
+	}
+	out := make([]Form, len(owners))
+	for k, q := range kb.qualify(name, owners, group) {
+		out[k] = Form{Text: name + " (" + q + ")", Concepts: []int{owners[k]}, Qualified: true}
 	}
 	return out
 }
 
-// qualifier chooses, for concept i among those of f, the shortest of semantic type, preferred name, parent's name and code
-// that no other concept of f has too; between equal lengths the earlier in that list.
-func (kb *KB) qualifier(f *Form, i int, group string) string {
-	best := kb.concepts[i].ID
-	for _, q := range kb.qualifiers(i, group) {
-		if q == "" || len(q) >= len(best) && best != kb.concepts[i].ID || Normalize(q) == Normalize(f.Text) {
-			continue
-		}
-		unique := !slices.ContainsFunc(f.Concepts, func(j int) bool {
-			return j != i && slices.ContainsFunc(kb.qualifiers(j, group), func(r string) bool { return Normalize(r) == Normalize(q) })
-		})
-		if unique {
-			best = q
+// qualify chooses for each owner of a name the shortest of semantic type, preferred name, parent's name and code that no other
+// owner has too and that does not make the name of another concept; between equal lengths the earlier in that list.
+func (kb *KB) qualify(name string, owners []int, group string) []string {
+	lists := make([][]string, len(owners))
+	bearers := map[string]int{}
+	for k, i := range owners {
+		lists[k] = kb.qualifiers(i, group)
+		own := map[string]bool{Normalize(name): true}
+		for _, q := range lists[k] {
+			if key := Normalize(q); !own[key] {
+				own[key] = true
+				bearers[key]++
+			}
 		}
 	}
-	return best
+	out := make([]string, len(owners))
+	for k, i := range owners {
+		best := ""
+		for _, q := range lists[k] {
+			if key := Normalize(q); bearers[key] == 1 && (best == "" || len(q) < len(best)) && key != Normalize(name) && !kb.taken(name+" ("+q+")", i, group) {
+				best = q
+			}
+		}
+		if best == "" {
+			best = kb.codeQualifier(name, i, group)
+		}
+		out[k] = best
+	}
+	return out
+}
+
+// codeQualifier is the code, after as many "code" as it takes to differ from the names of other concepts.
+func (kb *KB) codeQualifier(name string, i int, group string) string {
+	q := kb.ID(i)
+	for kb.taken(name+" ("+q+")", i, group) {
+		q = "code " + q
+	}
+	return q
+}
+
+// taken reports whether a form is the name of another concept.
+func (kb *KB) taken(form string, i int, group string) bool {
+	return slices.ContainsFunc(kb.owners(form, group), func(j int) bool { return j != i })
 }
 
 func (kb *KB) qualifiers(i int, group string) []string {
-	c := &kb.concepts[i]
+	c := kb.Concept(i)
 	var out []string
 	for _, t := range c.Types {
-		if t.Group == group {
+		if t.Group == group && t.Name != "" {
 			out = append(out, strings.ToLower(t.Name))
 		}
 	}
 	out = append(out, c.PreferredName(c.Names[0].Language))
-	for _, p := range c.Parents {
-		out = append(out, kb.concepts[kb.byID[p]].PreferredName(c.Names[0].Language))
+	for _, p := range kb.ParentsOf(i) {
+		out = append(out, kb.Concept(p).PreferredName(c.Names[0].Language))
 	}
 	return out
 }
@@ -97,16 +141,12 @@ func (kb *KB) qualifiers(i int, group string) []string {
 // TargetForm returns what a model must write for name to mean concept i in group: the qualified form when the plain name
 // is shared.
 func (kb *KB) TargetForm(i int, name, group string) string {
-	f := Form{Text: name}
-	for _, j := range kb.Normalized(name) {
-		if kb.concepts[j].named(name, group) {
-			f.Concepts = append(f.Concepts, j)
-		}
-	}
-	if len(f.Concepts) < 2 {
+	owners := kb.owners(name, group)
+	k := slices.Index(owners, i)
+	if len(owners) < 2 || k < 0 {
 		return name
 	}
-	return name + " (" + kb.qualifier(&f, i, group) + ")"
+	return name + " (" + kb.qualify(name, owners, group)[k] + ")"
 }
 
 // named reports whether c bears a name in a semantic group, up to case and white space.

@@ -1,214 +1,214 @@
 package terminology
 
 import (
-	"cmp"
+	"bufio"
+	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
+	"io"
+	"sort"
 
-	"syncabel/internal/text"
+	"syncabel/internal/artifact"
 )
 
-// A KB is a knowledge base in memory: concepts sorted by ID, with lookups. It is immutable and safe for concurrent use.
+// FileName is the knowledge base inside its run folder.
+const FileName = "concepts.kb"
+
+// checkNow is the size up to which Open compares all checksums; it takes a tenth of a second at most.
+const checkNow = 128 << 20
+
+// A KB is a knowledge base: concepts sorted by ID, with lookups, hierarchy, history and search. It reads a mapped file, whose pages all
+// processes share, or bytes in memory. It is immutable and safe for concurrent use.
 type KB struct {
-	concepts []Concept
-	byID     map[string]int
-	exact    map[string][]int // normalised name -> concepts, ascending
-	groups   []string
+	*header
+	records                  []byte
+	recordsAt                words64
+	parents, parentsAt       words32
+	children, childrenAt     words32
+	names                    words64
+	namesAt                  words32
+	words, postings, history []byte
+	wordsAt, rank            words32
+	postingsAt, historyAt    words64
+	data                     []byte
+	unmap                    func() error
+	fold                     *folder
 }
 
-// A Builder collects concepts from one or several sources.
-type Builder struct {
-	byID     map[string]int
-	concepts []Concept
-	warnings []text.Warning
+// Open maps a knowledge base. The header and, up to 128 MB, all checksums are compared here; Verify does so for larger files.
+func Open(path string) (*KB, error) {
+	data, unmap, err := artifact.Map(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening knowledge base: %w", err)
+	}
+	kb, err := parse(data)
+	if err == nil && len(data) <= checkNow {
+		err = kb.Verify()
+	}
+	if err != nil {
+		unmap()
+		return nil, fmt.Errorf("opening knowledge base %s: %w", path, err)
+	}
+	kb.unmap = unmap
+	return kb, nil
 }
 
-// NewBuilder returns an empty builder.
-func NewBuilder() *Builder { return &Builder{byID: map[string]int{}} }
-
-// Add adds a concept, merging it with one of the same ID from an earlier source: names, types, definitions and parents are
-// united, the first preferred name of a language stays the preferred one.
-func (b *Builder) Add(c Concept) {
-	i, ok := b.byID[c.ID]
-	if !ok {
-		b.byID[c.ID] = len(b.concepts)
-		b.concepts = append(b.concepts, c)
-		return
+func parse(data []byte) (*KB, error) {
+	h, err := parseHeader(data)
+	if err != nil {
+		return nil, err
 	}
-	have := &b.concepts[i]
-	for _, n := range c.Names {
-		have.addName(n)
-	}
-	for _, t := range c.Types {
-		if !slices.Contains(have.Types, t) {
-			have.Types = append(have.Types, t)
+	kb := &KB{header: h, data: data, fold: newFolder(), unmap: func() error { return nil }}
+	into := map[string]*[]byte{"records": &kb.records, "recordsAt": (*[]byte)(&kb.recordsAt), "parents": (*[]byte)(&kb.parents), "parentsAt": (*[]byte)(&kb.parentsAt),
+		"children": (*[]byte)(&kb.children), "childrenAt": (*[]byte)(&kb.childrenAt), "names": (*[]byte)(&kb.names), "namesAt": (*[]byte)(&kb.namesAt),
+		"words": &kb.words, "wordsAt": (*[]byte)(&kb.wordsAt), "postings": &kb.postings, "postingsAt": (*[]byte)(&kb.postingsAt),
+		"rank": (*[]byte)(&kb.rank), "history": &kb.history, "historyAt": (*[]byte)(&kb.historyAt)}
+	for _, s := range h.Sections {
+		if dst := into[s.Name]; dst != nil {
+			*dst = data[s.Offset : s.Offset+s.Size]
+			delete(into, s.Name)
 		}
 	}
-	for _, d := range c.Definitions {
-		if !slices.Contains(have.Definitions, d) {
-			have.Definitions = append(have.Definitions, d)
-		}
+	if n := h.Stats.Concepts; len(into) > 0 || kb.recordsAt.len() != n+1 || kb.parentsAt.len() != n+1 || kb.childrenAt.len() != n+1 || kb.rank.len() != n {
+		return nil, fmt.Errorf("sections do not fit each other: %w", artifact.ErrDamaged)
 	}
-	for _, p := range c.Parents {
-		if !slices.Contains(have.Parents, p) {
-			have.Parents = append(have.Parents, p)
-		}
-	}
-	have.Retired = have.Retired && c.Retired
+	return kb, nil
 }
 
-// AddParent notes that parent is broader than child. A child that is not in the knowledge base is reported by Build.
-func (b *Builder) AddParent(child, parent string) bool {
-	i, ok := b.byID[child]
-	if ok && !slices.Contains(b.concepts[i].Parents, parent) {
-		b.concepts[i].Parents = append(b.concepts[i].Parents, parent)
+// Verify compares every section with its checksum.
+func (kb *KB) Verify() error {
+	for _, s := range kb.Sections {
+		if crc(kb.data[s.Offset:s.Offset+s.Size]) != s.CRC {
+			return fmt.Errorf("knowledge base, section %q: wrong checksum: %w: import it again", s.Name, artifact.ErrDamaged)
+		}
 	}
-	return ok
+	return nil
 }
 
-// Warn notes a fault of the input.
-func (b *Builder) Warn(w text.Warning) { b.warnings = append(b.warnings, w) }
+// Close unmaps the file. No concept, name or other string that came from kb may be used afterwards.
+func (kb *KB) Close() error { return kb.unmap() }
 
-// Build completes the knowledge base. Concepts without a name stay out and are reported, as are retired ones, which are
-// never candidates; parents that are no concept stay out of the hierarchy and are reported.
-func (b *Builder) Build() (*KB, []text.Warning) {
-	kept := b.concepts[:0:0]
-	warnings := b.warnings
-	for _, c := range b.concepts {
-		switch {
-		case len(c.Names) == 0:
-			warnings = append(warnings, text.Warning{Kind: "no-name", Msg: fmt.Sprintf("concept %q has no name: it cannot be linked to and is left out", c.ID)})
-			continue
-		case c.Retired:
-			warnings = append(warnings, text.Warning{Kind: "retired", Msg: fmt.Sprintf("concept %q is retired and left out", c.ID)})
-			continue
-		case len(c.Types) == 0:
-			c.Types = []SemanticType{{Name: "Entity", Group: "Entity"}}
-		}
-		c.joinGroups()
-		kept = append(kept, c)
-	}
-	slices.SortStableFunc(kept, func(a, b Concept) int { return cmp.Compare(a.ID, b.ID) })
-	kb := newKB(kept)
-	for i := range kb.concepts {
-		c := &kb.concepts[i]
-		slices.Sort(c.Parents)
-		c.Parents = slices.DeleteFunc(slices.Compact(c.Parents), func(p string) bool {
-			_, ok := kb.byID[p]
-			if !ok || p == c.ID {
-				warnings = append(warnings, text.Warning{Kind: "no-parent", Msg: fmt.Sprintf("parent %q of %q is not a concept", p, c.ID)})
-			}
-			return !ok || p == c.ID
-		})
-	}
-	return kb, warnings
-}
+// WriteFile writes kb to path atomically.
+func (kb *KB) WriteFile(path string) error { return artifact.WriteFile(path, kb.data) }
 
-func newKB(concepts []Concept) *KB {
-	kb := &KB{concepts: concepts, byID: make(map[string]int, len(concepts)), exact: map[string][]int{}}
-	seen := map[string]bool{}
-	for i := range concepts {
-		c := &concepts[i]
-		kb.byID[c.ID] = i
-		for _, n := range c.Names {
-			key := Normalize(n.Text)
-			if list := kb.exact[key]; len(list) == 0 || list[len(list)-1] != i {
-				kb.exact[key] = append(list, i)
-			}
-		}
-		for _, g := range c.Groups() {
-			seen[g] = true
+// WriteJSONL writes one concept a line, in the order of IDs, for other programs.
+func (kb *KB) WriteJSONL(w io.Writer) error {
+	b := bufio.NewWriterSize(w, 1<<20)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	for i := range kb.Len() {
+		if err := enc.Encode(kb.Concept(i)); err != nil {
+			return fmt.Errorf("writing concepts: %w", err)
 		}
 	}
-	for g := range seen {
-		kb.groups = append(kb.groups, g)
-	}
-	slices.Sort(kb.groups)
-	return kb
-}
-
-// joinGroups drops the group of names that hold in every group of the concept, which is all of them for most concepts.
-func (c *Concept) joinGroups() {
-	groups := c.Groups()
-	type key struct{ text, language string }
-	in := map[key]int{}
-	for _, n := range c.Names {
-		if n.Group != "" {
-			in[key{n.Text, n.Language}]++
-		}
-	}
-	names := c.Names[:0:0]
-	for _, n := range c.Names {
-		if n.Group != "" && in[key{n.Text, n.Language}] == len(groups) {
-			n.Group = ""
-		}
-		i := slices.IndexFunc(names, func(m Name) bool { return m.Text == n.Text && m.Language == n.Language && m.Group == n.Group })
-		if i < 0 {
-			names = append(names, n)
-		} else if n.Preferred && !slices.ContainsFunc(names, func(m Name) bool { return m.Preferred && m.Language == n.Language }) {
-			names[i].Preferred = true
-		}
-	}
-	c.Names = names
-}
-
-// addName adds n unless the concept has it in that language already; a repeated name may still become preferred.
-func (c *Concept) addName(n Name) {
-	for i, m := range c.Names {
-		if m.Text == n.Text && m.Language == n.Language && m.Group == n.Group {
-			c.Names[i].Preferred = m.Preferred || n.Preferred && !c.hasPreferred(n.Language)
-			return
-		}
-	}
-	n.Preferred = n.Preferred && !c.hasPreferred(n.Language)
-	c.Names = append(c.Names, n)
-}
-
-func (c *Concept) hasPreferred(language string) bool {
-	return slices.ContainsFunc(c.Names, func(n Name) bool { return n.Preferred && n.Language == language })
+	return b.Flush()
 }
 
 // Len returns the number of concepts.
-func (kb *KB) Len() int { return len(kb.concepts) }
+func (kb *KB) Len() int { return kb.header.Stats.Concepts }
 
-// Concept returns the i-th concept in the order of IDs. It must not be changed.
-func (kb *KB) Concept(i int) *Concept { return &kb.concepts[i] }
+func (kb *KB) record(i int) []byte { return cut(kb.records, kb.recordsAt.at(i), kb.recordsAt.at(i+1)) }
+
+// Concept returns the i-th concept in the order of IDs. It is decoded by the call; its strings are shared with kb and must not outlive Close.
+func (kb *KB) Concept(i int) *Concept {
+	c := kb.Tables.decode(kb.record(i))
+	for j := kb.parentsAt.at(i); j < kb.parentsAt.at(i+1); j++ {
+		c.Parents = append(c.Parents, kb.ID(kb.parents.at(j)))
+	}
+	return &c
+}
+
+// ID returns the ID of the i-th concept.
+func (kb *KB) ID(i int) string {
+	s := scanner{b: kb.record(i)}
+	return s.str()
+}
 
 // Index returns the number of a concept.
 func (kb *KB) Index(id string) (int, bool) {
-	i, ok := kb.byID[id]
-	return i, ok
+	i := sort.Search(kb.Len(), func(i int) bool { return kb.ID(i) >= id })
+	return i, i < kb.Len() && kb.ID(i) == id
 }
 
 // Has reports whether id is a concept.
 func (kb *KB) Has(id string) bool {
-	_, ok := kb.byID[id]
+	_, ok := kb.Index(id)
 	return ok
 }
 
-// Groups returns the semantic groups, sorted.
-func (kb *KB) Groups() []string { return kb.groups }
+// Groups returns the semantic groups, sorted. The caller must not change the slice.
+func (kb *KB) Groups() []string { return kb.header.Groups }
 
-// Normalized returns the concepts that have a name equal to name up to case and white space.
-func (kb *KB) Normalized(name string) []int { return kb.exact[Normalize(name)] }
+// Vocabularies returns what is known of the sources of names, by code.
+func (kb *KB) Vocabularies() []Vocabulary { return kb.header.Vocabularies }
 
-// Normalize lower-cases s and folds runs of white space to one space: the equality of the dictionary.
-func Normalize(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), " ") }
+// ParentsOf returns the concepts directly above i, ascending.
+func (kb *KB) ParentsOf(i int) []int { return row(kb.parents, kb.parentsAt, i) }
+
+// Children returns the concepts directly below i, ascending.
+func (kb *KB) Children(i int) []int { return row(kb.children, kb.childrenAt, i) }
+
+func row(list, places words32, i int) []int {
+	var out []int
+	for j := places.at(i); j < min(places.at(i+1), list.len()); j++ {
+		out = append(out, list.at(j))
+	}
+	return out
+}
 
 // Ancestors returns the concepts above i, nearest first, each once; cycles in the hierarchy end the walk.
 func (kb *KB) Ancestors(i int) []int {
 	var out []int
 	seen := map[int]bool{i: true}
 	for queue := []int{i}; len(queue) > 0; queue = queue[1:] {
-		for _, p := range kb.concepts[queue[0]].Parents {
-			if j, ok := kb.byID[p]; ok && !seen[j] {
-				seen[j] = true
-				out, queue = append(out, j), append(queue, j)
+		for _, p := range kb.ParentsOf(queue[0]) {
+			if !seen[p] {
+				seen[p] = true
+				out, queue = append(out, p), append(queue, p)
 			}
 		}
 	}
 	return out
+}
+
+// Normalized returns the concepts that have a name equal to name up to case and white space, ascending.
+func (kb *KB) Normalized(name string) []int {
+	key := appendNormalized(nil, name)
+	h := hashName(key)
+	bucket := bucketOf(h, max(kb.namesAt.len()-1, 1))
+	lo, hi := kb.namesAt.at(bucket), kb.namesAt.at(bucket+1)
+	lo += sort.Search(max(hi-lo, 0), func(i int) bool { return kb.names.at(lo+i)>>conceptBits >= h })
+	var out []int
+	for ; lo < hi && kb.names.at(lo)>>conceptBits == h; lo++ {
+		if i := int(kb.names.at(lo) & (1<<conceptBits - 1)); i < kb.Len() && kb.bears(i, key) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// bears reports whether concept i has a name that is key once it is normalised.
+func (kb *KB) bears(i int, key []byte) bool {
+	var b []byte
+	return eachName(kb.record(i), func(name string) bool {
+		b = appendNormalized(b[:0], name)
+		return string(b) != string(key)
+	})
+}
+
+// eachName calls f with the texts of a record's names until it returns false, and reports whether it did.
+func eachName(record []byte, f func(string) bool) bool {
+	s := scanner{b: record}
+	s.str()
+	for range s.list() {
+		s.num()
+	}
+	for range s.list() {
+		s.num()
+		if n := s.str(); !s.bad && !f(n) {
+			return true
+		}
+	}
+	return false
 }
 
 // Stats counts what a knowledge base holds.
@@ -219,36 +219,25 @@ type Stats struct {
 	WithoutDefinition int            `json:"without_definition"`
 	Relations         int            `json:"relations"`
 	AmbiguousNames    int            `json:"ambiguous_names"` // normalised names of several concepts
-	Groups            map[string]int `json:"groups"`
-	Languages         map[string]int `json:"languages"` // names by language
+	Retired           int            `json:"retired"`         // IDs in the history
+	Groups            map[string]int `json:"groups"`          // concepts by semantic group
+	Languages         map[string]int `json:"languages"`       // names by language, source and licence class
+	Sources           map[string]int `json:"sources"`
+	Licences          map[string]int `json:"licences"`
+	PerConcept        map[string]int `json:"names_per_concept"` // concepts by number of names
 }
 
-// Stats returns the counts of kb.
-func (kb *KB) Stats() Stats {
-	s := Stats{Concepts: kb.Len(), Groups: map[string]int{}, Languages: map[string]int{}}
-	for i := range kb.concepts {
-		c := &kb.concepts[i]
-		s.Definitions += len(c.Definitions)
-		s.Relations += len(c.Parents)
-		if len(c.Definitions) == 0 {
-			s.WithoutDefinition++
-		}
-		for _, g := range c.Groups() {
-			s.Groups[g]++
-		}
-		for _, n := range c.Names {
-			times := 1
-			if n.Group == "" {
-				times = max(len(c.Groups()), 1)
-			}
-			s.Names += times
-			s.Languages[n.Language] += times
+// Stats returns the counts of kb, taken when it was built. The caller must not change the maps.
+func (kb *KB) Stats() Stats { return kb.header.Stats }
+
+// in reports whether concept i lies in a semantic group, without decoding it.
+func (kb *KB) in(i int, group string) bool {
+	s := scanner{b: kb.record(i)}
+	s.str()
+	for range s.list() {
+		if at(kb.Tables.Types, s.num()).Group == group {
+			return true
 		}
 	}
-	for _, list := range kb.exact {
-		if len(list) > 1 {
-			s.AmbiguousNames++
-		}
-	}
-	return s
+	return false
 }

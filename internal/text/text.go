@@ -43,6 +43,16 @@ type Warning struct {
 	Line int    `json:"line,omitempty"` // from 1; 0 when the whole file is meant
 	Kind string `json:"kind"`           // short stable key that counts are kept by, e.g. "offset", "no-name"
 	Msg  string `json:"msg"`
+	More int    `json:"more,omitempty"` // how many further faults of the kind it stands for, where a reader met too many to keep
+}
+
+// Count returns how many faults the warnings stand for.
+func Count(list []Warning) int {
+	n := len(list)
+	for _, w := range list {
+		n += w.More
+	}
+	return n
 }
 
 func (w Warning) String() string {

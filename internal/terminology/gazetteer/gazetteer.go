@@ -171,6 +171,7 @@ func (t *table) row(cells []string) {
 	if get("name") == "" {
 		t.warn("no-name", "the row of %q has no name", get("code"))
 	}
+	t.b.At(t.file, t.line)
 	t.b.Add(t.concept(get))
 }
 
@@ -202,7 +203,8 @@ func truth(s string) bool {
 	return false
 }
 
-// ReadRelations adds a table of child and parent, tab-separated without heading.
+// ReadRelations adds a table of child and parent, tab-separated without heading. Either may come from another source: Build reports
+// those that are no concept.
 func ReadRelations(b *terminology.Builder, r io.Reader, file string) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 1<<16), maxLine)
@@ -214,9 +216,10 @@ func ReadRelations(b *terminology.Builder, r io.Reader, file string) error {
 		}
 		if !ok {
 			b.Warn(text.Warning{File: file, Line: line, Kind: "columns", Msg: "a child and a parent, separated by a tab, are expected"})
-		} else if !b.AddParent(child, parent) {
-			b.Warn(text.Warning{File: file, Line: line, Kind: "no-child", Msg: fmt.Sprintf("child %q is not a concept", child)})
+			continue
 		}
+		b.At(file, line)
+		b.AddParent(child, parent)
 	}
 	if err := sc.Err(); err != nil {
 		return &text.SyntaxError{File: file, Line: line, Msg: err.Error()}

@@ -2,7 +2,6 @@ package obo
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -58,6 +57,7 @@ func ReadGraphs(b *terminology.Builder, r io.Reader, file string, opt Options) e
 	if len(g.Graphs) == 0 {
 		return &text.SyntaxError{File: file, Msg: "no OBO Graphs JSON: there is no graph"}
 	}
+	b.At(file, 0)
 	for _, graph := range g.Graphs {
 		for _, n := range graph.Nodes {
 			if n.Type == "" || n.Type == "CLASS" {
@@ -65,8 +65,8 @@ func ReadGraphs(b *terminology.Builder, r io.Reader, file string, opt Options) e
 			}
 		}
 		for _, e := range graph.Edges {
-			if e.Pred == "is_a" && !b.AddParent(curie(e.Sub), curie(e.Obj)) {
-				b.Warn(text.Warning{File: file, Kind: "edge", Msg: fmt.Sprintf("is_a edge of %q, which is no class", e.Sub)})
+			if e.Pred == "is_a" {
+				b.AddParent(curie(e.Sub), curie(e.Obj))
 			}
 		}
 	}

@@ -139,6 +139,7 @@ func (r *reader) flush() {
 		return
 	}
 	c.Types = []terminology.SemanticType{{Name: prefix, Group: group}}
+	r.b.At(r.file, r.start)
 	r.b.Add(c)
 }
 

@@ -121,11 +121,7 @@ func (s *search) expand(t *trie.Trie, answers []oracle.Answer, beams int) {
 
 func childTokens(t *trie.Trie, n trie.Node) []int32 {
 	lo, hi := t.Children(n)
-	out := make([]int32, 0, hi-lo)
-	for c := lo; c < hi; c++ {
-		out = append(out, t.Token(c))
-	}
-	return out
+	return t.AppendTokens(make([]int32, 0, hi-lo), n)
 }
 
 func join(a, b []int32) []int32 { return append(slices.Clip(a), b...) }

@@ -2,37 +2,82 @@ package link
 
 import (
 	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
 
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/trie"
 )
 
-// BuildTrie makes the trie of a knowledge base's forms, one root a semantic group, as the model writes them: with a
-// leading space. Names too long for the trie are left out and returned; their concepts stay reachable by shorter names
-// or are counted by the caller.
+// BuildTrie makes the trie of a knowledge base's forms, one root a semantic group and one over all, as the model writes
+// them: with a leading space. Names too long for the trie are left out and returned; their concepts stay reachable by shorter
+// names or are counted by the caller.
 func BuildTrie(kb *terminology.KB, tok *tokenizer.Tokenizer, opt trie.Options) (*trie.Trie, []string, error) {
-	var groups []trie.Group
+	b := trie.NewBuilder(opt)
 	var long []string
 	for _, g := range kb.Groups() {
-		group := trie.Group{Name: g}
-		for _, f := range kb.Forms(g) {
-			tokens := tok.EncodeOrdinary(nil, " "+f.Text)
-			if len(tokens) > trie.MaxTokens {
+		b.Group(g)
+		l, err := addForms(b, tok, slices.Values(kb.Forms(g)))
+		if err != nil {
+			return nil, nil, err
+		}
+		long = append(long, l...)
+	}
+	t, err := b.Build()
+	return t, long, err
+}
+
+// encodeAtOnce is how many names are encoded between two rounds of adding them.
+const encodeAtOnce = 1 << 14
+
+// addForms encodes names on all cores and adds them in their order.
+func addForms(b *trie.Builder, tok *tokenizer.Tokenizer, forms iter.Seq[terminology.Form]) (long []string, err error) {
+	var list []terminology.Form
+	flush := func() error {
+		tokens := encodeAll(tok, list)
+		for i, f := range list {
+			if len(tokens[i]) > trie.MaxTokens {
 				long = append(long, f.Text)
 				continue
 			}
 			concepts := make([]uint32, len(f.Concepts))
-			for i, c := range f.Concepts {
-				concepts[i] = uint32(c)
+			for k, c := range f.Concepts {
+				concepts[k] = uint32(c)
 			}
-			group.Forms = append(group.Forms, trie.Form{Text: f.Text, Tokens: tokens, Concepts: concepts})
+			if err := b.Add(f.Text, tokens[i], concepts...); err != nil {
+				return fmt.Errorf("adding names: %w", err)
+			}
 		}
-		groups = append(groups, group)
+		list = list[:0]
+		return nil
 	}
-	t, err := trie.Build(groups, opt)
-	if err != nil {
-		return nil, nil, fmt.Errorf("building trie of names: %w", err)
+	for f := range forms {
+		if list = append(list, f); len(list) == encodeAtOnce {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return t, long, nil
+	return long, flush()
+}
+
+func encodeAll(tok *tokenizer.Tokenizer, forms []terminology.Form) [][]int32 {
+	out := make([][]int32, len(forms))
+	parts := runtime.GOMAXPROCS(0)
+	var wg sync.WaitGroup
+	for p := range parts {
+		wg.Go(func() {
+			var arena []int32
+			for i := len(forms) * p / parts; i < len(forms)*(p+1)/parts; i++ {
+				at := len(arena)
+				arena = tok.EncodeOrdinary(arena, " "+forms[i].Text)
+				out[i] = arena[at:len(arena):len(arena)]
+			}
+		})
+	}
+	wg.Wait()
+	return out
 }

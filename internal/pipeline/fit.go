@@ -192,7 +192,7 @@ func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
 		return err
 	}
 	eos, _ := tok.ID(eosToken)
-	t, long, err := link.BuildTrie(d.k, tok, trie.Options{EOS: eos, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash})
+	t, long, err := link.BuildTrie(d.k, tok, trie.Options{EOS: eos, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash, All: true})
 	if err != nil {
 		return err
 	}

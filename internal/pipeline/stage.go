@@ -43,10 +43,11 @@ type stage struct {
 // made before are not taken for new ones.
 //
 //	1  2026-11: first
-//	2  2026-11: kb only: the mapped store
+//	2  2026-11: kb: the mapped store; trie: a root over all groups, every name of a group ends
 func stageVersion(kind string) string {
-	if kind == "kb" {
-		return "kb 2"
+	switch kind {
+	case "kb", "trie":
+		return kind + " 2"
 	}
 	return kind + " 1"
 }

@@ -1,16 +1,17 @@
 package trie
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"runtime"
+	"math"
 	"slices"
-	"sync"
 )
 
-// MaxTokens is the longest name in tokens, EOS not counted. Longer names are refused by Build with their text.
+// MaxTokens is the longest name in tokens, EOS not counted. Longer names are refused with their text.
 const MaxTokens = 254
+
+// All is the root over the names of every semantic group, for mentions whose group nobody knows.
+const All = "all"
 
 // A Form is one way to write concepts: a name, its tokens without EOS, and the concepts it means.
 type Form struct {
@@ -25,175 +26,169 @@ type Group struct {
 	Forms []Form
 }
 
-// Options of Build.
+// Options of NewBuilder and Build.
 type Options struct {
 	EOS       int32  // token that ends a name
 	Tokenizer string // hash, checked when trie and model meet
 	KB        string // hash
+	All       bool   // also a root over all groups; with one group it is that group's and costs nothing
 }
 
-// Build makes a trie. The result does not depend on the order of forms or the number of cores: forms are sorted by
-// tokens, then text. Forms with equal tokens become one leaf with the union of their concepts and the first text.
+// Build makes a trie of forms in memory. See Builder.
 func Build(groups []Group, opt Options) (*Trie, error) {
-	b := &builder{t: &Trie{head: header{Version: Version, EOS: opt.EOS, Tokenizer: opt.Tokenizer, KB: opt.KB}}}
+	b := NewBuilder(opt)
 	for _, g := range groups {
-		if len(g.Forms) == 0 {
-			return nil, fmt.Errorf("building trie: group %q has no names", g.Name)
-		}
-		if err := b.group(g); err != nil {
-			return nil, fmt.Errorf("building trie of group %q: %w", g.Name, err)
+		b.Group(g.Name)
+		for _, f := range g.Forms {
+			if err := b.Add(f.Text, f.Tokens, f.Concepts...); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if len(groups) == 0 {
-		return nil, errors.New("building trie: no groups")
-	}
-	t := b.t
-	t.first = append(t.first, uint32(len(t.meta)))
-	t.textAt = append(t.textAt, uint32(len(t.texts)))
-	t.conceptAt = append(t.conceptAt, uint32(len(t.concepts)))
-	t.depths()
-	return t, nil
+	return b.Build()
 }
 
-type builder struct{ t *Trie }
+// A Builder takes names one by one, about a hundred bytes each, and makes the trie of them by sorting their token sequences;
+// it holds no map and no node until the end. The result does not depend on the order of names within a group or the number of
+// cores. Names with equal tokens become one leaf with the union of their concepts and the first text.
+type Builder struct {
+	opt    Options
+	groups []string
+	starts []uint32 // first name of each group
+	// Names in the order of Add, the offsets with one more at the end.
+	tokens    []int32 // each name's followed by EOS
+	tokenAt   []uint32
+	texts     []byte
+	textAt    []uint32
+	concepts  []uint32
+	conceptAt []uint32
+	largest   int32
+}
 
-// span is a node under construction: forms [lo,hi) agree on their first depth tokens.
-type span struct{ lo, hi uint32 }
+// NewBuilder returns an empty builder.
+func NewBuilder(opt Options) *Builder {
+	return &Builder{opt: opt, tokenAt: []uint32{0}, textAt: []uint32{0}, conceptAt: []uint32{0}, largest: opt.EOS}
+}
 
-func (b *builder) group(g Group) error {
-	forms := slices.Clone(g.Forms)
-	for i := range forms {
-		if n := len(forms[i].Tokens); n > MaxTokens {
-			return fmt.Errorf("name %.60q has %d tokens, at most %d are allowed", forms[i].Text, n, MaxTokens)
-		}
-		if len(forms[i].Concepts) == 0 || len(forms[i].Tokens) == 0 {
-			return fmt.Errorf("name %q has no concept or no token", forms[i].Text)
-		}
+// Group begins a semantic group: names added from now on are its.
+func (b *Builder) Group(name string) {
+	b.groups = append(b.groups, name)
+	b.starts = append(b.starts, uint32(b.names()))
+}
+
+func (b *Builder) names() int { return len(b.tokenAt) - 1 }
+
+// Add adds a name to the group begun last. Nothing of the arguments is kept.
+func (b *Builder) Add(text string, tokens []int32, concepts ...uint32) error {
+	switch {
+	case len(b.groups) == 0:
+		return errors.New("building trie: a name before any group")
+	case len(tokens) > MaxTokens:
+		return fmt.Errorf("building trie: name %.60q has %d tokens, at most %d are allowed", text, len(tokens), MaxTokens)
+	case len(tokens) == 0 || len(concepts) == 0:
+		return fmt.Errorf("building trie: name %q has no concept or no token", text)
+	case len(b.tokens)+len(tokens) >= math.MaxUint32 || len(b.texts)+len(text) >= math.MaxUint32:
+		return errors.New("building trie: more than four billion tokens or bytes of names")
 	}
-	sortForms(forms)
-	base := uint32(len(b.t.textAt))
-	forms = b.leaves(forms)
-	t := b.t
-	t.head.Groups = append(t.head.Groups, g.Name)
-	t.head.Roots = append(t.head.Roots, uint32(len(t.meta)))
-	b.node(0, span{0, uint32(len(forms))}, base)
-	level := []span{{0, uint32(len(forms))}}
-	for depth := 0; len(level) > 0; depth++ {
-		level = b.level(forms, level, depth, base)
+	for _, t := range tokens {
+		if t < 0 || t >= 1<<24 || t == b.opt.EOS {
+			return fmt.Errorf("building trie: name %q holds token %d: 0 to %d without the end token %d can be stored", text, t, 1<<24-1, b.opt.EOS)
+		}
+		b.largest = max(b.largest, t)
 	}
+	b.tokens = append(append(b.tokens, tokens...), b.opt.EOS)
+	b.tokenAt = append(b.tokenAt, uint32(len(b.tokens)))
+	b.texts = append(b.texts, text...)
+	b.textAt = append(b.textAt, uint32(len(b.texts)))
+	b.concepts = append(b.concepts, concepts...)
+	b.conceptAt = append(b.conceptAt, uint32(len(b.concepts)))
 	return nil
 }
 
-// leaves appends the texts and concepts of sorted forms and returns the forms that kept a leaf.
-func (b *builder) leaves(forms []Form) []Form {
-	t := b.t
-	kept := forms[:0]
-	for i := 0; i < len(forms); {
-		j := i + 1
-		set := slices.Clone(forms[i].Concepts)
-		for ; j < len(forms) && slices.Equal(forms[i].Tokens, forms[j].Tokens); j++ {
-			set = append(set, forms[j].Concepts...)
+func (b *Builder) sequence(i uint32) []int32 { return b.tokens[b.tokenAt[i]:b.tokenAt[i+1]] }
+func (b *Builder) text(i uint32) []byte      { return b.texts[b.textAt[i]:b.textAt[i+1]] }
+
+// Build makes the trie. The builder must not be used again.
+func (b *Builder) Build() (*Trie, error) {
+	if len(b.groups) == 0 {
+		return nil, errors.New("building trie: no groups")
+	}
+	t := &Trie{head: header{Version: Version, EOS: b.opt.EOS, Tokenizer: b.opt.Tokenizer, KB: b.opt.KB, Groups: b.groups}}
+	b.starts = append(b.starts, uint32(b.names()))
+	for g, name := range b.groups {
+		if b.starts[g] == b.starts[g+1] {
+			return nil, fmt.Errorf("building trie: group %q has no names", name)
+		}
+		if slices.Contains(b.groups[:g], name) || name == All && b.opt.All {
+			return nil, fmt.Errorf("building trie: two groups are called %q", name)
+		}
+		root, err := b.tree(t, b.starts[g], b.starts[g+1])
+		if err != nil {
+			return nil, fmt.Errorf("building trie of group %q: %w", name, err)
+		}
+		t.head.Roots = append(t.head.Roots, root)
+	}
+	if b.opt.All {
+		t.head.All = &t.head.Roots[0]
+		if len(b.groups) > 1 {
+			root, err := b.tree(t, 0, uint32(b.names()))
+			if err != nil {
+				return nil, fmt.Errorf("building trie of all groups: %w", err)
+			}
+			t.head.All = &root
+		}
+	}
+	t.first = append(t.first, uint32(len(t.meta)))
+	t.textAt = append(t.textAt, uint32(len(t.texts)))
+	t.conceptAt = append(t.conceptAt, uint32(len(t.concepts)))
+	return t, nil
+}
+
+// tree appends the tree of the names [lo,hi) and returns its root.
+func (b *Builder) tree(t *Trie, lo, hi uint32) (uint32, error) {
+	order := b.sorted(lo, hi)
+	base := uint32(len(t.textAt))
+	order = b.leaves(t, order)
+	tr := newTree(b, order)
+	start := len(t.meta)
+	if start > 0 {
+		start++ // a node between two trees keeps the last leaf of the one apart from the root of the next
+	}
+	if start+tr.nodes() >= math.MaxUint32 {
+		return 0, errors.New("more than four billion nodes")
+	}
+	t.grow(start + tr.nodes())
+	if start > 0 {
+		t.first[start-1] = uint32(start - 1)
+	}
+	tr.fill(t, uint32(start), base)
+	return uint32(start), nil
+}
+
+// leaves appends texts and concepts of sorted names and returns, for each leaf, the name it is.
+func (b *Builder) leaves(t *Trie, order []uint32) []uint32 {
+	kept := order[:0]
+	var set []uint32
+	for i := 0; i < len(order); {
+		j := i
+		set = set[:0]
+		for ; j < len(order) && (j == i || slices.Equal(b.sequence(order[i]), b.sequence(order[j]))); j++ {
+			set = append(set, b.concepts[b.conceptAt[order[j]]:b.conceptAt[order[j]+1]]...)
 		}
 		slices.Sort(set)
-		set = slices.Compact(set)
 		t.textAt = append(t.textAt, uint32(len(t.texts)))
-		t.texts = append(t.texts, forms[i].Text...)
+		t.texts = append(t.texts, b.text(order[i])...)
 		t.conceptAt = append(t.conceptAt, uint32(len(t.concepts)))
-		t.concepts = append(t.concepts, set...)
-		kept = append(kept, forms[i])
+		t.concepts = append(t.concepts, slices.Compact(set)...)
+		kept = append(kept, order[i])
 		i = j
 	}
 	return kept
 }
 
-func (b *builder) node(token int32, s span, base uint32) {
-	t := b.t
-	t.meta = append(t.meta, uint32(token)<<8)
-	t.leaf = append(t.leaf, base+s.lo)
-	t.count = append(t.count, s.hi-s.lo)
-}
-
-// level appends the children of every node of one level and returns the next level. A form that ends here becomes an EOS
-// child, which is placed by the value of the EOS token so that children stay sorted.
-func (b *builder) level(forms []Form, level []span, depth int, base uint32) []span {
-	var next []span
-	for _, s := range level {
-		b.t.first = append(b.t.first, uint32(len(b.t.meta)))
-		if s.lo == s.hi {
-			continue // an EOS node: no children
-		}
-		lo := s.lo
-		ended := len(forms[lo].Tokens) == depth // at most one form ends here and sorts first
-		if ended {
-			lo++
-		}
-		placed := !ended
-		for lo < s.hi {
-			tok := forms[lo].Tokens[depth]
-			hi := lo + 1
-			for hi < s.hi && forms[hi].Tokens[depth] == tok {
-				hi++
-			}
-			if !placed && tok > b.t.head.EOS {
-				next, placed = b.end(next, s.lo, base), true
-			}
-			b.node(tok, span{lo, hi}, base)
-			next = append(next, span{lo, hi})
-			lo = hi
-		}
-		if !placed {
-			next = b.end(next, s.lo, base)
-		}
+// grow makes room for n nodes.
+func (t *Trie) grow(n int) {
+	for _, s := range []*[]uint32{&t.meta, &t.first, &t.leaf, &t.count} {
+		*s = slices.Grow(*s, n+1-len(*s))[:n]
 	}
-	return next
-}
-
-// end appends the EOS leaf of form lo. Its span in the next level is empty, so that it gets no children.
-func (b *builder) end(next []span, lo uint32, base uint32) []span {
-	b.node(b.t.head.EOS, span{lo, lo + 1}, base)
-	return append(next, span{lo, lo})
-}
-
-// depths fills the low byte of meta from the last level up: children have larger numbers than their parents.
-func (t *Trie) depths() {
-	for n := len(t.meta) - 1; n >= 0; n-- {
-		var d uint32
-		for c := t.first[n]; c < t.first[n+1]; c++ {
-			d = max(d, t.meta[c]&255+1)
-		}
-		t.meta[n] = t.meta[n]&^255 | min(d, 255)
-	}
-}
-
-// sortForms sorts by tokens, then text, in parallel pieces that are merged pairwise; the order is total up to equal
-// forms, so the pieces do not show in the result.
-func sortForms(forms []Form) {
-	parts := runtime.GOMAXPROCS(0)
-	if len(forms) < 1<<14 || parts == 1 {
-		slices.SortStableFunc(forms, compareForms)
-		return
-	}
-	mid := len(forms) / 2
-	var wg sync.WaitGroup
-	wg.Go(func() { slices.SortStableFunc(forms[:mid], compareForms) })
-	slices.SortStableFunc(forms[mid:], compareForms)
-	wg.Wait()
-	merged := make([]Form, 0, len(forms))
-	a, b := forms[:mid], forms[mid:]
-	for len(a) > 0 && len(b) > 0 {
-		if compareForms(b[0], a[0]) < 0 {
-			merged, b = append(merged, b[0]), b[1:]
-		} else {
-			merged, a = append(merged, a[0]), a[1:]
-		}
-	}
-	merged = append(append(merged, a...), b...)
-	copy(forms, merged)
-}
-
-func compareForms(a, b Form) int {
-	if c := slices.Compare(a.Tokens, b.Tokens); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.Text, b.Text)
 }

@@ -15,7 +15,11 @@ import (
 // Version is the version of the file.
 //
 //	1  2026-11: first
-const Version = 1
+//	2  2026-11: a root over all groups; a node between trees, without which the last name of a group did not end; leaves in
+//	   the order of their tokens with the end token's number counted; CRC-32C
+const Version = 2
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 const magic = "SYNTRIE\n"
 
@@ -31,7 +35,7 @@ func (t *Trie) WriteFile(path string) error {
 	parts := t.parts()
 	h.Sections = make([]section, len(parts))
 	for i, p := range parts {
-		h.Sections[i] = section{Name: p.name, Offset: 1 << 40, Count: int64(p.count), CRC: crc32.ChecksumIEEE(p.data)}
+		h.Sections[i] = section{Name: p.name, Offset: 1 << 40, Count: int64(p.count), CRC: checksum(p.data)}
 	}
 	placeholder, err := json.Marshal(h)
 	if err != nil {
@@ -153,7 +157,11 @@ func (t *Trie) shape() error {
 		int(t.textAt[l]) != len(t.texts) || int(t.conceptAt[l]) != len(t.concepts) {
 		return fmt.Errorf("sections do not fit each other: %w", artifact.ErrDamaged)
 	}
-	for _, r := range t.head.Roots {
+	roots := t.head.Roots
+	if t.head.All != nil {
+		roots = append(roots[:len(roots):len(roots)], *t.head.All)
+	}
+	for _, r := range roots {
 		if int(r) >= n {
 			return fmt.Errorf("root %d outside the tree: %w", r, artifact.ErrDamaged)
 		}
@@ -164,7 +172,7 @@ func (t *Trie) shape() error {
 // Verify compares every section with its checksum and walks the tree's arrays once.
 func (t *Trie) Verify() error {
 	for i, p := range t.parts() {
-		if i < len(t.head.Sections) && crc32.ChecksumIEEE(p.data) != t.head.Sections[i].CRC {
+		if i < len(t.head.Sections) && checksum(p.data) != t.head.Sections[i].CRC {
 			return fmt.Errorf("trie section %q: wrong checksum: %w", p.name, artifact.ErrDamaged)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package trie holds the names of a knowledge base as token sequences, one root per semantic group, so that decoding can
-// be kept to names that exist. A leaf is a set of concepts, not a string: a name that several concepts share is never
-// dropped. It stands between the knowledge base with its tokenizer and the search in link.
+// Package trie holds the names of a knowledge base as token sequences, one root per semantic group and one over all, so
+// that decoding can be kept to names that exist. A leaf is a set of concepts, not a string: a name that several concepts
+// share is never dropped. It stands between the knowledge base with its tokenizer and the search in link.
 //
 // Nodes are numbered level by level, so the children of a node are neighbours, sorted by token, and one array of first
 // children describes the tree: 16 bytes a node, no pointer, the same in memory and in the file.
@@ -8,7 +8,7 @@
 //	meta  token of the edge into the node (24 bits) | longest way down to a leaf, at most 255 (8 bits)
 //	first number of the node's first child; its last is first of the next node minus one
 //	leaf  first of the leaves below the node; leaves are numbered in sorted order of their tokens
-//	count number of leaves below the node
+//	count number of leaves below the node; 1 marks a beginning that only one name has
 //
 // A name ends with the end-of-text token, so a leaf is a node whose token is EOS, and a name that is a prefix of another
 // needs no special case.
@@ -41,6 +41,7 @@ type header struct {
 	KB        string // hash of the knowledge base whose concepts the leaves name
 	Groups    []string
 	Roots     []uint32
+	All       *uint32 `json:",omitempty"` // root over all groups
 	Sections  []section
 }
 
@@ -54,8 +55,11 @@ type section struct {
 // Groups returns the names of the roots in the order they were built.
 func (t *Trie) Groups() []string { return t.head.Groups }
 
-// Root returns the root of a semantic group.
+// Root returns the root of a semantic group, or of All where the trie was built with it.
 func (t *Trie) Root(group string) (Node, bool) {
+	if group == All && t.head.All != nil {
+		return Node(*t.head.All), true
+	}
 	for i, g := range t.head.Groups {
 		if g == group {
 			return Node(t.head.Roots[i]), true
@@ -96,6 +100,15 @@ func (t *Trie) Leaf(n Node) int { return int(t.leaf[n]) }
 
 // IsLeaf reports whether n ends a name.
 func (t *Trie) IsLeaf(n Node) bool { return t.first[n] == t.first[n+1] && t.count[n] == 1 }
+
+// AppendTokens appends the tokens of n's children to dst, ascending.
+func (t *Trie) AppendTokens(dst []int32, n Node) []int32 {
+	lo, hi := t.Children(n)
+	for _, m := range t.meta[lo:hi] {
+		dst = append(dst, int32(m>>8))
+	}
+	return dst
+}
 
 // Child returns the child of n by token.
 func (t *Trie) Child(n Node, token int32) (Node, bool) {

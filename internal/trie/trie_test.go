@@ -32,10 +32,11 @@ func TestEveryNameIsFoundAndNothingElse(t *testing.T) {
 				fs[i].Tokens = []int32{1}
 			}
 		}
-		tr, err := Build([]Group{{"G", fs}}, Options{EOS: eos})
+		tr, err := Build([]Group{{"G", fs}, {"H", fs[:1]}}, Options{EOS: eos, All: true})
 		if err != nil {
 			t.Fatal(err)
 		}
+		all, _ := tr.Root(All)
 		root, _ := tr.Root("G")
 		distinct := map[string]bool{}
 		for i, f := range fs {
@@ -48,8 +49,8 @@ func TestEveryNameIsFoundAndNothingElse(t *testing.T) {
 				t.Fatalf("leaf of %v lacks concept %d: %v", f.Tokens, i, tr.Concepts(tr.Leaf(n)))
 			}
 		}
-		if tr.Leaves() != len(distinct) {
-			t.Fatalf("%d leaves for %d distinct names", tr.Leaves(), len(distinct))
+		if tr.Leaves() != 2*len(distinct)+1 || tr.Count(all) != len(distinct) {
+			t.Fatalf("%d leaves, %d below all, for %d distinct names", tr.Leaves(), tr.Count(all), len(distinct))
 		}
 		count, depth := walk(t, tr, root)
 		if count != len(distinct) || count != tr.Count(root) || depth != tr.Depth(root) {
@@ -91,7 +92,7 @@ func walk(t *rapid.T, tr *Trie, n Node) (leaves, depth int) {
 
 func sample(t testing.TB) *Trie {
 	tr, err := Build([]Group{{"A", []Form{{"x", []int32{5, 6}, []uint32{1}}, {"y", []int32{5}, []uint32{2, 3}}}},
-		{"B", []Form{{"x", []int32{5, 6}, []uint32{4}}}}}, Options{EOS: 1, Tokenizer: "t", KB: "k"})
+		{"B", []Form{{"x", []int32{5, 6}, []uint32{4}}}}}, Options{EOS: 1, Tokenizer: "t", KB: "k", All: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestFileRoundTrip(t *testing.T) {
 	if err := got.Verify(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(tr.Groups(), got.Groups()); diff != "" || got.Leaves() != 3 || got.Tokenizer() != "t" || got.KB() != "k" {
+	if diff := cmp.Diff(tr.Groups(), got.Groups()); diff != "" || got.Leaves() != 5 || got.Tokenizer() != "t" || got.KB() != "k" {
 		t.Errorf("%s %d %q %q", diff, got.Leaves(), got.Tokenizer(), got.KB())
 	}
 	root, _ := got.Root("A")
@@ -124,8 +125,10 @@ func TestFileRoundTrip(t *testing.T) {
 
 func TestBuildRefuses(t *testing.T) {
 	long := Form{Text: "long", Tokens: make([]int32, MaxTokens+1), Concepts: []uint32{1}}
-	for _, g := range [][]Group{nil, {{"A", nil}}, {{"A", []Form{long}}}, {{"A", []Form{{"x", []int32{1}, nil}}}}} {
-		if _, err := Build(g, Options{}); err == nil {
+	ok := []Form{{"x", []int32{1}, []uint32{1}}}
+	for _, g := range [][]Group{nil, {{"A", nil}}, {{"A", []Form{long}}}, {{"A", []Form{{"x", []int32{1}, nil}}}}, {{All, ok}}, {{"A", ok}, {"A", ok}},
+		{{"A", []Form{{"the end token", []int32{0}, []uint32{1}}}}}, {{"A", []Form{{"too large", []int32{1 << 24}, []uint32{1}}}}}} {
+		if _, err := Build(g, Options{All: true}); err == nil {
 			t.Errorf("Build(%v) succeeded", g)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"slices"
 	"sync"
 
 	"syncabel/internal/terminology"
@@ -20,7 +19,7 @@ func BuildTrie(kb *terminology.KB, tok *tokenizer.Tokenizer, opt trie.Options) (
 	var long []string
 	for _, g := range kb.Groups() {
 		b.Group(g)
-		l, err := addForms(b, tok, slices.Values(kb.Forms(g)))
+		l, err := addForms(b, tok, func(yield func(terminology.Form) bool) { kb.EachForm(g, yield) })
 		if err != nil {
 			return nil, nil, err
 		}

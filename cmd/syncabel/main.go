@@ -45,6 +45,7 @@ type cli struct {
 	Import  importCmd  `cmd:"" help:"Import a knowledge base or a corpus."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
+	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
 	Compare compareCmd `cmd:"" help:"Compare two prediction files, paired."`
 	Inspect inspectCmd `cmd:"" help:"Say what an artefact holds."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -29,10 +29,17 @@ type Strand struct {
 
 // A Change is a mention on which the systems differ.
 type Change struct {
-	Document, Mention, Text, Sentence string
-	Gold                              [][]string
-	A, B                              string // first candidates
+	Document string     `json:"document"`
+	Mention  string     `json:"mention"`
+	Text     string     `json:"text"`
+	Sentence string     `json:"sentence,omitempty"`
+	Gold     [][]string `json:"gold"`
+	A        string     `json:"a"` // first candidates
+	B        string     `json:"b"`
 }
+
+// Noise reports whether a difference could be none: its interval holds zero.
+func Noise(t stat.Test) bool { return t.Low <= 0 && t.High >= 0 }
 
 // Compare pairs two systems' predictions by document and mention.
 func Compare(a, b []prediction.Prediction, opt Options) (*Comparison, error) {
@@ -99,6 +106,7 @@ func pair(a, b []prediction.Prediction, opt Options) ([]paired, *Comparison) {
 	mb, _ := index(b)
 	var out []paired
 	var scratch Result
+	again := repetitions(a)
 	c := &Comparison{}
 	for _, k := range order {
 		q, ok := mb[k]
@@ -110,6 +118,7 @@ func pair(a, b []prediction.Prediction, opt Options) ([]paired, *Comparison) {
 		x, counts := scratch.outcome(p, opt)
 		y, _ := scratch.outcome(q, opt)
 		if counts {
+			x.tags = append(x.tags, again.tag(p)...)
 			out = append(out, paired{x, y, Change{p.Document, p.Mention, p.Text, p.Sentence, p.Gold, first(p), first(q)}})
 		}
 	}
@@ -127,15 +136,16 @@ func first(p *prediction.Prediction) string {
 	return p.Candidates[0].Name + " (" + cmp.Or(p.Candidates[0].Code, "no concept") + ")"
 }
 
+// difference is the paired test of Recall@1 within a stratum; "" is all.
 func difference(pairs []paired, docs map[string]int, tag string, opt Options) (int, stat.Test) {
-	var a, b []outcome
+	a, b := newColumns(len(docs)), newColumns(len(docs))
 	n := 0
 	for _, p := range pairs {
-		p.b.doc, p.b.tags = p.a.doc, p.a.tags
-		a, b = append(a, p.a), append(b, p.b)
 		if tag == "" || slices.Contains(p.a.tags, tag) {
 			n++
+			add(a, docs[p.a.doc], p.a.values())
+			add(b, docs[p.a.doc], p.b.values())
 		}
 	}
-	return n, stat.Paired(measure(a, docs, tag)[0], measure(b, docs, tag)[0], opt.Samples, opt.Seed)
+	return n, stat.Paired(a[0], b[0], opt.Samples, opt.Seed)
 }

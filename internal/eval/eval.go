@@ -1,6 +1,7 @@
-// Package eval says how good predictions are: Recall@k and mean reciprocal rank over mentions, by strata, with intervals
-// from a bootstrap over documents, and the paired comparison of two systems. It reads predictions only and never a model,
-// so anyone's output can be scored. It stands after link and before report.
+// Package eval says how good predictions are: Recall@k, mean reciprocal rank and credit for parts of composites over mentions, by
+// strata, with intervals from a bootstrap over documents; whether confidence can be trusted; precision and recall where the
+// spans are predicted too; and the paired comparison of two systems. It reads predictions only and never a model, so
+// anyone's output can be scored. It stands after link and before report.
 //
 // Protocols:
 //
@@ -43,19 +44,26 @@ type Cell struct {
 	Recall10 stat.Interval `json:"recall@10"`
 	MRR      stat.Interval `json:"mrr"`
 	Lenient  stat.Interval `json:"lenient_recall@1"` // one part of a composite is enough
+
+	// Credit for parts of the first candidate against the gold answer it fits best, means over mentions. For answers of one part on
+	// both sides all three are Recall@1.
+	PartRecall    stat.Interval `json:"part_recall@1"`    // of the gold parts, those named
+	PartPrecision stat.Interval `json:"part_precision@1"` // of the named parts, those that are gold; 0 where nothing is named
+	Jaccard       stat.Interval `json:"part_jaccard@1"`   // shared parts of all parts on either side
 }
 
 // A Result is the evaluation of one system.
 type Result struct {
-	System   string          `json:"system,omitempty"`
-	Protocol string          `json:"protocol"`
-	Lenient  bool            `json:"lenient"`
-	Mode     string          `json:"mode,omitempty"`
-	Overall  Cell            `json:"overall"`
-	Strata   map[string]Cell `json:"strata"`
-	NIL      NIL             `json:"nil"`
-	Missing  int             `json:"missing"` // predictions without any gold annotation: not evaluated
-	Verdicts map[string]int  `json:"verdicts,omitempty"`
+	System    string          `json:"system,omitempty"`
+	Protocol  string          `json:"protocol"`
+	Lenient   bool            `json:"lenient"`
+	Mode      string          `json:"mode,omitempty"`
+	Overall   Cell            `json:"overall"`
+	Strata    map[string]Cell `json:"strata"`
+	NIL       NIL             `json:"nil"`
+	Missing   int             `json:"missing"` // predictions without any gold annotation: not evaluated
+	Verdicts  *Verdicts       `json:"verdicts,omitempty"`
+	Selective *Selective      `json:"selective,omitempty"` // nil where the predictions have no confidence
 }
 
 // NIL counts mentions that mean no concept of the knowledge base.
@@ -83,29 +91,32 @@ func (n *nilScores) add(p *prediction.Prediction) {
 
 // outcome is one evaluated mention.
 type outcome struct {
-	doc     string
-	rank    int // of the first right candidate, from 1; 0: none
-	lenient int // the same when one part is enough
-	tags    []string
+	doc        string
+	rank       int // of the first right candidate, from 1; 0: none
+	lenient    int // the same when one part is enough
+	parts      parts
+	confidence float64
+	tags       []string
 }
 
-// Evaluate scores the predictions of one system.
+// Evaluate scores the predictions of one system. Several files of one system are scored as one by joining their rows.
 func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 	opt.Protocol, opt.Samples = cmp.Or(opt.Protocol, Strict), cmp.Or(opt.Samples, stat.Samples)
 	if opt.Protocol != Strict && opt.Protocol != Paper {
 		return nil, fmt.Errorf("unknown protocol %q: have %s, %s", opt.Protocol, Strict, Paper)
 	}
-	r := &Result{Protocol: opt.Protocol, Lenient: opt.Lenient, Strata: map[string]Cell{}, Verdicts: map[string]int{}}
+	r := &Result{Protocol: opt.Protocol, Lenient: opt.Lenient, Strata: map[string]Cell{}, Verdicts: countVerdicts(preds)}
 	var list []outcome
 	var nils nilScores
+	again := repetitions(preds)
+	confidence := confidenceOf(preds)
 	for i := range preds {
 		p := &preds[i]
 		nils.add(p)
 		r.System, r.Mode = cmp.Or(r.System, p.System), cmp.Or(r.Mode, p.Mode)
-		if p.Verdict != "" {
-			r.Verdicts[p.Verdict]++
-		}
 		if o, ok := r.outcome(p, opt); ok {
+			o.tags = append(o.tags, again.tag(p)...)
+			o.confidence = confidence(p)
 			list = append(list, o)
 		}
 	}
@@ -113,6 +124,7 @@ func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 		return nil, fmt.Errorf("none of %d predictions has a gold concept: nothing to evaluate", len(preds))
 	}
 	r.fill(list, opt)
+	r.Selective = selective(preds, list)
 	if nils.known && r.NIL.Gold > 0 {
 		r.NIL.AUROC = stat.AUROC(nils.scores, nils.isNIL)
 	}
@@ -138,7 +150,7 @@ func (r *Result) outcome(p *prediction.Prediction, opt Options) (outcome, bool) 
 			return outcome{}, false
 		}
 	}
-	o := outcome{doc: p.Document, tags: Tags(p)}
+	o := outcome{doc: p.Document, tags: Tags(p), parts: partsOf(p)}
 	for k := range p.Candidates {
 		whole, part := right(&p.Candidates[k], p.Gold, opt.Protocol)
 		if whole && o.rank == 0 {
@@ -159,10 +171,7 @@ func right(c *prediction.Candidate, gold [][]string, protocol string) (whole, pa
 	if c.Code == "" {
 		return false, false
 	}
-	parts := c.Parts
-	if len(parts) == 0 {
-		parts = []string{c.Code}
-	}
+	parts := codes(c)
 	for _, g := range gold {
 		if protocol == Paper {
 			whole = whole || strings.Join(g, "+") == c.Code
@@ -192,17 +201,25 @@ func sameSet(a, b []string) bool {
 func (r *Result) fill(list []outcome, opt Options) {
 	docs := documents(list)
 	names := []string{""}
+	number := map[string]int{"": 0}
 	for _, o := range list {
 		for _, t := range o.tags {
-			if !slices.Contains(names, t) {
+			if _, ok := number[t]; !ok {
+				number[t] = len(names)
 				names = append(names, t)
 			}
 		}
 	}
-	slices.Sort(names[1:])
-	var columns []stat.Column
-	for _, n := range names {
-		columns = append(columns, measure(list, docs, n)...)
+	columns := make([]stat.Column, 0, len(names)*measures)
+	for range names {
+		columns = append(columns, newColumns(len(docs))...)
+	}
+	for _, o := range list {
+		values := o.values()
+		add(columns[:measures], docs[o.doc], values)
+		for _, t := range o.tags {
+			add(columns[number[t]*measures:][:measures], docs[o.doc], values)
+		}
 	}
 	intervals := stat.Bootstrap(columns, opt.Samples, opt.Seed)
 	for i, n := range names {
@@ -232,38 +249,48 @@ func documents(list []outcome) map[string]int {
 	return seen
 }
 
-// measures is the number of columns of a stratum: recall at 1, 5, 10, reciprocal rank, lenient recall at 1.
-const measures = 5
+// measures is the number of columns of a stratum, in the order of outcome.values.
+const measures = 8
 
-func measure(list []outcome, docs map[string]int, tag string) []stat.Column {
-	den := make([]float64, len(docs))
+// newColumns returns the columns of one stratum; they share their denominator, the number of mentions.
+func newColumns(docs int) []stat.Column {
+	den := make([]float64, docs)
 	out := make([]stat.Column, measures)
 	for i := range out {
-		out[i] = stat.Column{Num: make([]float64, len(docs)), Den: den}
-	}
-	for _, o := range list {
-		if tag != "" && !slices.Contains(o.tags, tag) {
-			continue
-		}
-		d := docs[o.doc]
-		den[d]++
-		for i, k := range []int{1, 5, 10} {
-			if o.rank > 0 && o.rank <= k {
-				out[i].Num[d]++
-			}
-		}
-		if o.rank > 0 {
-			out[3].Num[d] += 1 / float64(o.rank)
-		}
-		if o.lenient == 1 {
-			out[4].Num[d]++
-		}
+		out[i] = stat.Column{Num: make([]float64, docs), Den: den}
 	}
 	return out
 }
 
+func add(columns []stat.Column, doc int, values [measures]float64) {
+	columns[0].Den[doc]++
+	for i, v := range values {
+		columns[i].Num[doc] += v
+	}
+}
+
+// values are recall at 1, 5 and 10, reciprocal rank, lenient recall at 1, and the credit for parts.
+func (o *outcome) values() [measures]float64 {
+	return [measures]float64{within(o.rank, 1), within(o.rank, 5), within(o.rank, 10), reciprocal(o.rank), within(o.lenient, 1),
+		o.parts.recall, o.parts.precision, o.parts.jaccard}
+}
+
+func within(rank, k int) float64 {
+	if rank > 0 && rank <= k {
+		return 1
+	}
+	return 0
+}
+
+func reciprocal(rank int) float64 {
+	if rank == 0 {
+		return 0
+	}
+	return 1 / float64(rank)
+}
+
 func cell(iv []stat.Interval, recall1 stat.Column) Cell {
-	c := Cell{Recall1: iv[0], Recall5: iv[1], Recall10: iv[2], MRR: iv[3], Lenient: iv[4]}
+	c := Cell{Recall1: iv[0], Recall5: iv[1], Recall10: iv[2], MRR: iv[3], Lenient: iv[4], PartRecall: iv[5], PartPrecision: iv[6], Jaccard: iv[7]}
 	for i := range recall1.Num {
 		c.N += int(recall1.Den[i])
 		c.Correct += int(recall1.Num[i])

@@ -29,6 +29,7 @@ type Config struct {
 	Models []Train  `toml:"model"` // variants that are compared; default: one, as [train] says
 	Link   Link     `toml:"link"`
 	Eval   Eval     `toml:"eval"`
+	Study  Study    `toml:"study"`
 }
 
 // KB says where the knowledge base comes from.

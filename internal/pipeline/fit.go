@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
@@ -39,10 +40,12 @@ type data struct {
 	written []corpus.Document // synthetic
 	stage0  *lexical.Retriever
 	tagger  *eval.Tagger
+	subset  string // what a study left of train and written; empty: all of it
 }
 
 // fitted is a trained model with what linking needs beside it.
 type fitted struct {
+	name    string // of its folders
 	cfg     Train
 	seed    uint64
 	model   *stage
@@ -59,28 +62,42 @@ type fitKey struct {
 
 // fit runs the stages model, trie and tune for one variant and seed.
 func (r *runner) fit(d *data, cfg Train, seed uint64) (*fitted, error) {
+	f, err := r.fitModel(d, cfg, seed)
+	if err != nil {
+		return nil, err
+	}
+	return f, r.fitWeights(d, f)
+}
+
+// fitModel runs the stages model and trie.
+func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 	f := &fitted{cfg: cfg, seed: seed}
-	name := fmt.Sprintf("%s.seed%d", slug(cfg.Name), seed)
+	f.name = fmt.Sprintf("%s.seed%d", slug(strings.TrimSpace(cfg.Name+" "+d.subset)), seed)
 	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
 	if d.synth != nil && cfg.Mode != dataset.HumanOnly {
 		inputs["synth"] = d.synth.hash
 	}
+	if d.subset != "" {
+		inputs["subset"] = d.subset
+	}
 	var err error
-	f.model, err = r.do("model", name, seed, fitKey{cfg, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
+	f.model, err = r.do("model", f.name, seed, fitKey{cfg, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
 		return r.train(d, cfg, seed, a)
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.trie, err = r.do("trie", name, 0, nil, map[string]string{"kb": d.kb.hash, "model": f.model.hash}, func(a *artifact.Folder) error {
+	f.trie, err = r.do("trie", f.name, 0, nil, map[string]string{"kb": d.kb.hash, "model": f.model.hash}, func(a *artifact.Folder) error {
 		return buildTrie(d, f, a)
 	})
-	if err != nil {
-		return nil, err
-	}
-	f.weights, err = r.do("tune", name, 0, tuneKey(r.cfg.Link), map[string]string{"model": f.model.hash, "trie": f.trie.hash, "corpus": d.corpus.hash},
-		func(a *artifact.Folder) error { return r.tune(d, f, a) })
 	return f, err
+}
+
+// fitWeights runs the stage tune.
+func (r *runner) fitWeights(d *data, f *fitted) (err error) {
+	f.weights, err = r.do("tune", f.name, 0, tuneKey(r.cfg.Link), map[string]string{"model": f.model.hash, "trie": f.trie.hash, "corpus": d.corpus.hash},
+		func(a *artifact.Folder) error { return r.tune(d, f, a) })
+	return err
 }
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.

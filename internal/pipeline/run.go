@@ -105,7 +105,7 @@ func (r *runner) prepare() (*data, error) {
 		return nil, err
 	}
 	d.train, d.dev, d.test = corpus.Split(docs, "train"), corpus.Split(docs, "dev"), corpus.Split(docs, "test")
-	d.tagger = newTagger(d.k, d.train)
+	d.tagger = eval.NewTagger(d.train, d.k)
 	d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, d.train, r.cfg.Link)})
 	return d, nil
 }

@@ -10,7 +10,6 @@ import (
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
-	"syncabel/internal/terminology"
 )
 
 // A System is one row of the report: its predictions and their evaluation.
@@ -88,9 +87,11 @@ func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Docu
 			return nil, err
 		}
 		defer o.close()
-		w, err := readWeights(f.weights.path)
-		if err != nil {
-			return nil, err
+		var w *link.Weights
+		if mode == link.Hybrid {
+			if w, err = readWeights(f.weights.path); err != nil {
+				return nil, err
+			}
 		}
 		opt := r.linkOptions(f.cfg, mode, w, "link "+s.Name)
 		opt.System = s.Name
@@ -164,35 +165,6 @@ func readEvaluation(dir string) (*eval.Result, error) {
 		return nil, fmt.Errorf("reading evaluation: %w", err)
 	}
 	return &res, nil
-}
-
-// newTagger knows what the human training annotations showed. Seen and unseen mean the same for every system, whatever else
-// it was trained on.
-func newTagger(kb *terminology.KB, train []corpus.Document) *eval.Tagger {
-	t := &eval.Tagger{Concepts: map[string]bool{}, Mentions: map[string]bool{}, InKB: kb.Has}
-	for i := range train {
-		for _, m := range train[i].Mentions {
-			t.Mentions[terminology.Normalize(m.Text)] = true
-			for _, a := range m.Gold {
-				for _, id := range a {
-					t.Concepts[id] = true
-				}
-			}
-		}
-	}
-	t.Named = func(id, mention string) bool {
-		i, ok := kb.Index(id)
-		if !ok {
-			return false
-		}
-		for _, n := range kb.Concept(i).Names {
-			if terminology.Normalize(n.Text) == terminology.Normalize(mention) {
-				return true
-			}
-		}
-		return false
-	}
-	return t
 }
 
 // slug makes a folder name of a system's name.

@@ -23,7 +23,9 @@ type Prediction struct {
 	System     string      `json:"system,omitempty"`          // name of the row in a comparison, e.g. "tfidf", "human+synthetic guided"
 	Tags       []string    `json:"tags,omitempty"`            // strata it belongs to, set by eval.Strata: "unseen concept", "composite" ...
 	Verdict    string      `json:"verdict,omitempty"`         // a judge's word on the first candidate, where there is one
-	Unstable   bool        `json:"unstable,omitempty"`        // decided within the engine's numerical noise
+	// Verdicts are the words of several judges, by their names; Verdict is then what they come to together.
+	Verdicts map[string]string `json:"verdicts,omitempty"`
+	Unstable bool              `json:"unstable,omitempty"` // decided within the engine's numerical noise
 }
 
 // A Candidate is one concept (or composite) a mention may mean.

@@ -2,9 +2,11 @@ package prediction
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"syncabel/internal/text"
@@ -57,12 +59,21 @@ func reference(get func(string) string, line int) Prediction {
 		id = fmt.Sprintf("row%d", line)
 	}
 	p := Prediction{Document: get("filename"), Mention: id, Text: get("span"), Sentence: get("sentence"), Type: get("label"), Group: get("label"),
-		HasGold: true, Gold: [][]string{}, Candidates: []Candidate{}, Verdict: get("LLM_Evaluation")}
+		HasGold: true, Gold: [][]string{}, Candidates: []Candidate{}, Verdict: cmp.Or(get("LLM_Evaluation_v2"), get("LLM_Evaluation"))}
+	for _, column := range []string{"LLM_Evaluation", "LLM_Evaluation_v2"} {
+		if v := get(column); v != "" {
+			if p.Verdicts == nil {
+				p.Verdicts = map[string]string{}
+			}
+			p.Verdicts[column] = v
+		}
+	}
 	if code := get("code"); code != "" {
 		p.Gold = append(p.Gold, strings.Split(code, "+"))
 	}
 	if code := get("Predicted_code"); code != "" {
-		p.Candidates = append(p.Candidates, Candidate{Code: code, Name: get("Prediction"), Parts: composite(code)})
+		score, _ := strconv.ParseFloat(get("Prediction_beam_score"), 64) // its Prediction_score is zero in a fifth of the rows
+		p.Candidates = append(p.Candidates, Candidate{Code: code, Name: get("Prediction"), Score: score, Parts: composite(code)})
 	}
 	return p
 }

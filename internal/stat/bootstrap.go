@@ -34,7 +34,7 @@ const Level = 0.95
 // Bootstrap returns, for each column, sum(Num)/sum(Den) with its percentile interval over resampled documents. All columns
 // see the same resamples. A column without denominator is NaN-free: all zero.
 func Bootstrap(columns []Column, samples int, seed uint64) []Interval {
-	draws := resample(columns, samples, seed)
+	draws := Resample(columns, samples, seed)
 	out := make([]Interval, len(columns))
 	for c, col := range columns {
 		out[c] = interval(ratio(col.sum()), draws[c])
@@ -52,7 +52,7 @@ type Test struct {
 
 // Paired bootstraps the difference a-b of two columns over the same documents.
 func Paired(a, b Column, samples int, seed uint64) Test {
-	draws := resample([]Column{a, b}, samples, seed)
+	draws := Resample([]Column{a, b}, samples, seed)
 	diff := make([]float64, len(draws[0]))
 	below, above := 0, 0
 	for i := range diff {
@@ -69,31 +69,83 @@ func Paired(a, b Column, samples int, seed uint64) Test {
 	return Test{iv.Value, iv.Low, iv.High, math.Min(p, 1)}
 }
 
-// resample returns, per column, the ratio of each resample. A sample depends on the seed and its number only.
-func resample(columns []Column, samples int, seed uint64) [][]float64 {
+// Resample returns, per column, the ratio of each resample. A sample depends on the seed and its number only, so columns of
+// two calls can be paired.
+func Resample(columns []Column, samples int, seed uint64) [][]float64 {
 	out := make([][]float64, len(columns))
 	for c := range out {
 		out[c] = make([]float64, samples)
 	}
-	docs := 0
-	if len(columns) > 0 {
-		docs = len(columns[0].Num)
+	if len(columns) == 0 {
+		return out
 	}
+	t := newTable(columns)
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		wg.Go(func() {
-			times := make([]float64, docs)
+			times, sums := make([]float64, t.docs), make([]float64, t.width)
 			for s := w; s < samples; s += workers {
 				draw(times, seed, s)
-				for c, col := range columns {
-					out[c][s] = ratio(col.weighted(times))
+				t.sum(times, sums)
+				for c := range columns {
+					out[c][s] = ratio(sums[t.num[c]], sums[t.den[c]])
 				}
 			}
 		})
 	}
 	wg.Wait()
 	return out
+}
+
+// A table holds what columns are made of side by side, a row a document, each slice once: the measures of a stratum share
+// their denominator. One pass over the rows then serves every column, which is what makes many strata cheap.
+type table struct {
+	docs, width int
+	rows        []float64
+	num, den    []int // of each column
+}
+
+func newTable(columns []Column) *table {
+	t := &table{docs: len(columns[0].Num)}
+	at := map[*float64]int{}
+	var parts [][]float64
+	place := func(x []float64) int {
+		if len(x) == 0 {
+			return 0
+		}
+		i, ok := at[&x[0]]
+		if !ok {
+			i = len(parts)
+			at[&x[0]], parts = i, append(parts, x)
+		}
+		return i
+	}
+	for _, c := range columns {
+		t.num, t.den = append(t.num, place(c.Num)), append(t.den, place(c.Den))
+	}
+	t.width = max(len(parts), 1)
+	t.rows = make([]float64, t.docs*t.width)
+	for j, x := range parts {
+		for d, v := range x {
+			t.rows[d*t.width+j] = v
+		}
+	}
+	return t
+}
+
+// sum adds up the rows, each as often as its document was drawn.
+func (t *table) sum(times, sums []float64) {
+	clear(sums)
+	for d, n := range times {
+		if n == 0 {
+			continue
+		}
+		row := t.rows[d*t.width:][:len(sums)]
+		for j, v := range row {
+			sums[j] += n * v
+		}
+	}
 }
 
 // draw counts how often each document is drawn.
@@ -109,14 +161,6 @@ func (c Column) sum() (num, den float64) {
 	for i := range c.Num {
 		num += c.Num[i]
 		den += c.Den[i]
-	}
-	return num, den
-}
-
-func (c Column) weighted(times []float64) (num, den float64) {
-	for i, t := range times {
-		num += t * c.Num[i]
-		den += t * c.Den[i]
 	}
 	return num, den
 }

@@ -1,7 +1,5 @@
 package kernel
 
-import "unsafe"
-
 // An Op says which operand of a product is transposed.
 type Op int
 
@@ -15,8 +13,8 @@ const (
 //
 //	for i < m, j < n { s := sum over l < k of A[i,l]*B[l,j]; C[i,j] = s (+ C[i,j] if accumulate) }
 //
-// with lda, ldb, ldc the row strides in floats. Both operands are packed into panels first, whatever their order, so the
-// three ops cost about the same. The sum over k runs in blocks of KC, ascending, for any m, n and number of threads.
+// with lda, ldb, ldc the row strides in floats. Operands are packed into panels first where that pays, so the three ops
+// cost about the same. The sum over k runs in blocks of KC, ascending, for any m, n and number of threads.
 func Gemm(p *Pool, op Op, accumulate bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	if m <= 0 || n <= 0 {
 		return
@@ -26,164 +24,136 @@ func Gemm(p *Pool, op Op, accumulate bool, m, n, k int, a []float32, lda int, b 
 		return
 	}
 	checkShape(op, m, n, k, a, lda, b, ldb, c, ldc)
-	v := current()
 	w := p.workspace()
-	ap := grow(&w.a, m*k)
-	bp := grow(&w.b, roundUp(n, v.cols)*k)
-	w.call = gemmCall{v: v, op: op, m: m, n: n, k: k, a: a, lda: lda, b: b, ldb: ldb, ap: ap, bp: bp}
-	serial := 2*m*n*k < 4_000_000
-	na, nb := (m+v.rows-1)/v.rows, (n+v.cols-1)/v.cols
-	if serial {
-		w.call.packAll(na, nb)
-	} else {
-		w.packers(p, na, nb)
-	}
-	run(p, w, v, m, n, k, ap, bp, accumulate, c, ldc, serial)
+	w.call = gemmCall{v: current(), op: op, m: m, n: n, k: k, a: a, lda: lda, b: b, ldb: ldb, c: c, ldc: ldc, acc: accumulate}
+	w.call.plan(p.Threads())
+	w.call.run(p, w)
 }
 
-// gemmCall is what the packing tasks of one product need; it lives in the workspace so that a call allocates nothing.
+// gemmCall is one product and its plan; it lives in the workspace so that a call allocates nothing.
+//
+// B is packed a chunk of columns at a time, all of k, by all threads. Then tasks of some row panels each pack their part of
+// A, KC steps at a time, into memory of their thread's own, which the second cache holds, and multiply it by the chunk.
 type gemmCall struct {
 	v        *variant
 	op       Op
 	m, n, k  int
-	a, b     []float32
+	a, b, c  []float32
 	lda, ldb int
-	ap, bp   []float32
-	acc      bool
-	c        []float32
 	ldc      int
-	mt, nt   int // panels per task
-	tasksN   int
-	panelsA  int
-	panelsB  int
+	acc      bool
+
+	serial       bool
+	inA, inB     bool // operand read in place
+	na, nb       int  // panels of A and B
+	chunk        int  // panels of B packed at a time
+	mt, nt       int  // panels of A and B a task
+	columns      int  // tasks side by side
+	first, count int  // panels of B in the current chunk
+	bp           []float32
+	ap           [][]float32 // by thread
 }
 
-func (g *gemmCall) packAll(na, nb int) {
-	for i := range na {
-		g.packA(i)
-	}
-	for j := range nb {
-		g.packB(j)
-	}
-}
+const (
+	serialFlops = 4_000_000 // below, one thread
+	chunkFloats = 1 << 20   // packed part of B: 4 MB, its share of the third cache
+	maxRows     = 240       // rows of A that a task packs: KC of them are 240 KB, of a second cache of 512 KB or more
+	minRows     = 48        // fewer do not pay for reading B
+)
 
-// packA copies one panel of up to rows rows of op(A) as [k][rows].
-func (g *gemmCall) packA(i int) {
-	lo := i * g.v.rows
-	rows := min(g.v.rows, g.m-lo)
-	dst := g.ap[lo*g.k : (lo+rows)*g.k]
-	if g.op == TN {
-		packStraight(dst, rows, rows, g.a[lo:], g.lda, g.k)
+// plan chooses what to pack and how to cut the product. Tasks are at least four a thread where the product is large enough,
+// so that a slow core does not hold up the others.
+func (g *gemmCall) plan(threads int) {
+	v := g.v
+	g.na, g.nb = (g.m+v.rows-1)/v.rows, (g.n+v.cols-1)/v.cols
+	g.serial = 2*g.m*g.n*g.k < serialFlops
+	if g.serial {
+		threads = 1
+	}
+	g.inA = g.m <= 8 || g.n <= 2*v.cols && (g.op != TN || g.k <= KC)
+	g.inB = g.inB || g.op != NT && g.m <= 6*v.rows && g.k <= KC
+	if g.chunk == 0 {
+		g.chunk = min(g.nb, max(chunkFloats/(g.k*v.cols), 8))
+	}
+	g.mt = min(g.na, maxRows/v.rows)
+	g.nt = min(g.nb, g.chunk)
+	if threads == 1 {
 		return
 	}
-	packTransposed(g.v, dst, rows, rows, g.a[lo*g.lda:], g.lda, g.k)
-}
-
-// packB copies one panel of cols columns of op(B) as [k][cols], zero-padded.
-func (g *gemmCall) packB(j int) {
-	lo := j * g.v.cols
-	cols := min(g.v.cols, g.n-lo)
-	dst := g.bp[lo*g.k : (lo+g.v.cols)*g.k]
-	if cols < g.v.cols {
-		clear(dst)
+	for g.mt*v.rows > minRows && g.tasks(g.nt) < 4*threads {
+		g.mt = (g.mt + 1) / 2
 	}
-	if g.op == NT {
-		packTransposed(g.v, dst, g.v.cols, cols, g.b[lo*g.ldb:], g.ldb, g.k)
-		return
-	}
-	packStraight(dst, g.v.cols, cols, g.b[lo:], g.ldb, g.k)
-}
-
-// packStraight copies k rows of n floats: dst[l*stride+i] = src[l*ld+i].
-func packStraight(dst []float32, stride, n int, src []float32, ld, k int) {
-	for l := range k {
-		copy(dst[l*stride:l*stride+n], src[l*ld:l*ld+n])
+	for g.nt > 1 && g.tasks(min(g.nb, g.chunk)) < 4*threads {
+		g.nt = (g.nt + 1) / 2
 	}
 }
 
-// packTransposed turns n rows of k floats: dst[l*stride+i] = src[i*ld+l].
-func packTransposed(v *variant, dst []float32, stride, n int, src []float32, ld, k int) {
-	i := 0
-	if k4 := k / 4; v.transpose && k4 > 0 {
-		for ; i+4 <= n; i += 4 {
-			_ = src[(i+3)*ld+4*k4-1]
-			_ = dst[(4*k4-1)*stride+i+3]
-			transpose4(&src[i*ld], ld, &dst[i], stride, k4)
-			for l := 4 * k4; l < k; l++ {
-				for r := range 4 {
-					dst[l*stride+i+r] = src[(i+r)*ld+l]
-				}
-			}
+// tasks is the number of tasks of a chunk of count panels.
+func (g *gemmCall) tasks(count int) int {
+	return (g.na + g.mt - 1) / g.mt * ((count + g.nt - 1) / g.nt)
+}
+
+// run packs and multiplies chunk by chunk. A B that came packed is one chunk.
+func (g *gemmCall) run(p *Pool, w *workspace) {
+	if g.serial {
+		p = nil
+	}
+	g.ap = w.localA(g.mt * g.v.rows * min(KC, g.k))
+	packed := g.bp != nil
+	if !packed {
+		g.bp = grow(&w.b, min(g.chunk, g.nb)*g.v.cols*g.k)
+	}
+	for g.first = 0; g.first < g.nb; g.first += g.chunk {
+		g.count = min(g.chunk, g.nb-g.first)
+		if !packed {
+			p.For(g.count, w.packB)
 		}
+		g.columns = (g.count + g.nt - 1) / g.nt
+		p.each(g.tasks(g.count), w.task)
 	}
-	for ; i < n; i++ {
-		row := src[i*ld : i*ld+k]
-		for l, x := range row {
-			dst[l*stride+i] = x
-		}
-	}
-}
-
-// run multiplies packed panels. Tasks are blocks of panels, at least four a thread where the product is large enough, so
-// that a slow core does not hold up the others.
-func run(p *Pool, w *workspace, v *variant, m, n, k int, ap, bp []float32, acc bool, c []float32, ldc int, serial bool) {
-	g := &w.call
-	g.v, g.m, g.n, g.k, g.ap, g.bp, g.acc, g.c, g.ldc = v, m, n, k, ap, bp, acc, c, ldc
-	g.panelsA, g.panelsB = (m+v.rows-1)/v.rows, (n+v.cols-1)/v.cols
-	g.mt, g.nt = min(20, g.panelsA), min(16, g.panelsB)
-	if !serial {
-		for tasks(g) < 4*p.Threads() && (g.mt > 2 || g.nt > 1) {
-			if g.mt*v.rows >= g.nt*v.cols && g.mt > 2 {
-				g.mt = (g.mt + 1) / 2
-			} else if g.nt > 1 {
-				g.nt = (g.nt + 1) / 2
-			} else {
-				g.mt = (g.mt + 1) / 2
-			}
-		}
-	}
-	g.tasksN = (g.panelsB + g.nt - 1) / g.nt
-	if serial {
-		for i := range tasks(g) {
-			g.task(i)
-		}
-		return
-	}
-	p.For(tasks(g), w.task)
-}
-
-func tasks(g *gemmCall) int {
-	return ((g.panelsA + g.mt - 1) / g.mt) * ((g.panelsB + g.nt - 1) / g.nt)
 }
 
 // task computes one block of C.
-func (g *gemmCall) task(i int) {
-	a0 := i / g.tasksN * g.mt
-	b0 := i % g.tasksN * g.nt
-	a1, b1 := min(a0+g.mt, g.panelsA), min(b0+g.nt, g.panelsB)
+func (g *gemmCall) task(worker, t int) {
+	i0 := t / g.columns * g.mt
+	j0 := g.first + t%g.columns*g.nt
+	i1, j1 := min(i0+g.mt, g.na), min(j0+g.nt, g.first+g.count)
 	for kb := 0; kb < g.k; kb += KC {
 		kc := min(KC, g.k-kb)
 		add := 0
 		if g.acc || kb > 0 {
 			add = 1
 		}
-		for j := b0; j < b1; j++ {
-			for i := a0; i < a1; i++ {
-				g.tile(i, j, kb, kc, add)
+		if !g.inA {
+			for i := i0; i < i1; i++ {
+				g.packA(g.ap[worker][(i-i0)*g.v.rows*kc:], i, kb, kc)
+			}
+		}
+		for j := j0; j < j1; j++ {
+			for i := i0; i < i1; i++ {
+				g.tile(g.ap[worker][(i-i0)*g.v.rows*kc:], i, j, kb, kc, add)
 			}
 		}
 	}
 }
 
 // tile computes one micro-tile; one that reaches over the right edge goes through a buffer.
-func (g *gemmCall) tile(i, j, kb, kc, add int) {
+func (g *gemmCall) tile(ap []float32, i, j, kb, kc, add int) {
 	v := g.v
 	r0, c0 := i*v.rows, j*v.cols
 	rows, cols := min(v.rows, g.m-r0), min(v.cols, g.n-c0)
-	a := &g.ap[r0*g.k+kb*rows]
-	b := &g.bp[c0*g.k+kb*v.cols]
+	a, ars, aks := &ap[0], 1, rows
+	if g.inA {
+		a, ars, aks = g.aAt(r0, kb)
+	}
+	b, bks := &g.b[0], g.ldb
+	if g.inB && cols == v.cols {
+		b = &g.b[kb*g.ldb+c0]
+	} else {
+		b, bks = &g.bp[(j-g.first)*v.cols*g.k+kb*v.cols], v.cols
+	}
 	if cols == v.cols {
-		v.tiles[rows](kc, a, b, &g.c[r0*g.ldc+c0], g.ldc, add)
+		v.tiles[rows](kc, a, ars, aks, b, bks, &g.c[r0*g.ldc+c0], g.ldc, add)
 		return
 	}
 	var buf [12 * 32]float32
@@ -192,105 +162,19 @@ func (g *gemmCall) tile(i, j, kb, kc, add int) {
 			copy(buf[r*v.cols:], g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols])
 		}
 	}
-	v.tiles[rows](kc, a, b, &buf[0], v.cols, add)
+	v.tiles[rows](kc, a, ars, aks, b, bks, &buf[0], v.cols, add)
 	for r := range rows {
 		copy(g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols], buf[r*v.cols:])
 	}
 }
 
-// A Packed is a frozen weight matrix W (n,k) in panels, ready to be multiplied by any number of rows.
-type Packed struct {
-	n, k    int
-	variant *variant
-	data    []float32
-}
-
-// PackNT packs W (n,k), row-major, for X·Wᵀ.
-func PackNT(w []float32, n, k int) *Packed {
-	v := current()
-	pw := &Packed{n: n, k: k, variant: v, data: alignedFloats(roundUp(n, v.cols) * k)}
-	g := gemmCall{v: v, op: NT, n: n, k: k, b: w, ldb: k, bp: pw.data}
-	for j := range (n + v.cols - 1) / v.cols {
-		g.packB(j)
+// aAt returns op(A) at a row and step of k, and its strides, in place.
+func (g *gemmCall) aAt(row, kb int) (a *float32, ars, aks int) {
+	if g.op == TN {
+		return &g.a[kb*g.lda+row], 1, g.lda
 	}
-	return pw
+	return &g.a[row*g.lda+kb], g.lda, 1
 }
-
-// Rows returns the number of outputs n.
-func (pw *Packed) Rows() int { return pw.n }
-
-// GemmPacked computes C = A·Wᵀ for frozen weights:
-//
-//	for i < m, j < n { C[i,j] = sum over l < k of A[i,l]*W[j,l] }
-//
-// It gives the same bits as Gemm with NT of the same variant, for any m.
-func GemmPacked(p *Pool, m int, a []float32, lda int, pw *Packed, c []float32, ldc int) {
-	if m <= 0 {
-		return
-	}
-	v := pw.variant
-	w := p.workspace()
-	ap := grow(&w.a, m*pw.k)
-	w.call = gemmCall{v: v, op: NT, m: m, n: pw.n, k: pw.k, a: a, lda: lda, ap: ap}
-	for i := range (m + v.rows - 1) / v.rows {
-		w.call.packA(i)
-	}
-	serial := 2*m*pw.n*pw.k < 2_000_000
-	run(p, w, v, m, pw.n, pw.k, ap, pw.data, false, c, ldc, serial)
-}
-
-// workspace is the packing memory of a pool; it grows to the largest product and stays.
-type workspace struct {
-	a, b  []float32
-	call  gemmCall
-	task  func(int) // call.task and the packers, bound once so that a product allocates no closure
-	packA func(int)
-	packB func(int)
-
-	mul     mulCall
-	mulTask func(int)
-	mulPack func(int)
-}
-
-func (p *Pool) workspace() *workspace {
-	var w *workspace
-	if p == nil {
-		w = &workspace{}
-	} else {
-		w = &p.space
-	}
-	if w.task == nil {
-		w.task = w.call.task
-		w.packA = w.call.packA
-		w.packB = w.call.packB
-		w.mulTask, w.mulPack = w.mul.task, w.mul.pack
-	}
-	return w
-}
-
-func (w *workspace) packers(p *Pool, na, nb int) {
-	p.For(na, w.packA)
-	p.For(nb, w.packB)
-}
-
-func grow(buf *[]float32, n int) []float32 {
-	if cap(*buf) < n {
-		*buf = alignedFloats(n)
-	}
-	return (*buf)[:n]
-}
-
-// alignedFloats returns n floats that start on a cache line.
-func alignedFloats(n int) []float32 {
-	raw := make([]float32, n+16)
-	off := 0
-	for uintptr(unsafe.Pointer(&raw[off]))&63 != 0 {
-		off++
-	}
-	return raw[off : off+n : off+n]
-}
-
-func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 func zeroRows(accumulate bool, m, n int, c []float32, ldc int) {
 	if accumulate {

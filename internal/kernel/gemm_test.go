@@ -94,7 +94,7 @@ func TestTiles(t *testing.T) {
 				for add := range 2 {
 					a, b, c := randoms(kc*rows, 1), randoms(kc*v.cols, 2), randoms(rows*(v.cols+5), 3)
 					before := append([]float32(nil), c...)
-					v.tiles[rows](kc, &a[0], &b[0], &c[0], v.cols+5, add)
+					v.tiles[rows](kc, &a[0], 1, rows, &b[0], v.cols, &c[0], v.cols+5, add)
 					for i := range c {
 						r, j := i/(v.cols+5), i%(v.cols+5)
 						want := float64(before[i])

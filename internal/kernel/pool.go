@@ -23,6 +23,7 @@ type Pool struct {
 
 type job struct {
 	f    func(int)
+	fw   func(worker, i int) // instead of f, where a task needs memory of its thread's own
 	n    int64
 	next atomic.Int64
 	_    [112]byte // the two counters on lines of their own
@@ -38,8 +39,8 @@ func NewPool(threads int) *Pool {
 	}
 	p := &Pool{threads: threads}
 	p.cond = sync.NewCond(&p.mu)
-	for range threads - 1 {
-		go p.work()
+	for i := 1; i < threads; i++ {
+		go p.work(i)
 	}
 	return p
 }
@@ -86,11 +87,26 @@ func (p *Pool) For(n int, f func(i int)) {
 		}
 		return
 	}
+	p.run(n, f, nil)
+}
+
+// each is For with the number of the thread that runs a call, below Threads.
+func (p *Pool) each(n int, f func(worker, i int)) {
+	if p == nil || p.threads == 1 || n <= 1 {
+		for i := range n {
+			f(0, i)
+		}
+		return
+	}
+	p.run(n, nil, f)
+}
+
+func (p *Pool) run(n int, f func(int), fw func(int, int)) {
 	j := &p.free
 	for j.in.Load() != 0 { // a worker still leaving the last job
 		runtime.Gosched()
 	}
-	j.f, j.n = f, int64(n)
+	j.f, j.fw, j.n = f, fw, int64(n)
 	j.next.Store(0)
 	j.done.Store(0)
 	p.job.Store(j)
@@ -99,7 +115,7 @@ func (p *Pool) For(n int, f func(i int)) {
 		p.cond.Broadcast()
 		p.mu.Unlock()
 	}
-	p.drain(j)
+	j.drain(0)
 	for spins := 0; j.done.Load() < j.n; spins++ {
 		if spins > 2000 {
 			runtime.Gosched()
@@ -110,27 +126,31 @@ func (p *Pool) For(n int, f func(i int)) {
 	p.job.Store(nil)
 }
 
-func (p *Pool) drain(j *job) {
+func (j *job) drain(worker int) {
 	for {
 		i := j.next.Add(1) - 1
 		if i >= j.n {
 			return
 		}
-		j.f(int(i))
+		if j.fw != nil {
+			j.fw(worker, int(i))
+		} else {
+			j.f(int(i))
+		}
 		j.done.Add(1)
 	}
 }
 
 // enter takes part in the current job if there is one. The count in j.in keeps the caller from reusing the job while a
 // worker still holds it; the second look at p.job makes sure the worker counted itself before the job ended.
-func (p *Pool) enter() bool {
+func (p *Pool) enter(worker int) bool {
 	j := p.job.Load()
 	if j == nil {
 		return false
 	}
 	j.in.Add(1)
 	if p.job.Load() == j {
-		p.drain(j)
+		j.drain(worker)
 	}
 	j.in.Add(-1)
 	return true
@@ -143,9 +163,9 @@ const (
 	parkAfterHot = 1 << 18
 )
 
-func (p *Pool) work() {
+func (p *Pool) work(worker int) {
 	for idle := 0; ; idle++ {
-		if p.enter() {
+		if p.enter(worker) {
 			idle = 0
 			continue
 		}

@@ -5,40 +5,46 @@
 package kernel
 
 //go:noescape
-func avx512Tile1(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile1(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile2(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile2(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile3(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile3(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile4(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile4(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile5(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile5(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile6(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile6(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile7(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile7(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile8(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile8(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile9(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile9(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile10(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile10(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile11(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile11(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx512Tile12(kc int, a, b, c *float32, ldc int, add int)
+func avx512Tile12(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
+
+//go:noescape
+func avx512CopyA(dst, src *float32, ld, k int)
+
+//go:noescape
+func avx512CopyB(dst, src *float32, ld, k int)
 
 // avx512Tiles returns the micro-kernels by number of rows; entry 0 is nil.
 func avx512Tiles() []tileFunc {
@@ -46,22 +52,28 @@ func avx512Tiles() []tileFunc {
 }
 
 //go:noescape
-func avx2Tile1(kc int, a, b, c *float32, ldc int, add int)
+func avx2Tile1(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx2Tile2(kc int, a, b, c *float32, ldc int, add int)
+func avx2Tile2(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx2Tile3(kc int, a, b, c *float32, ldc int, add int)
+func avx2Tile3(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx2Tile4(kc int, a, b, c *float32, ldc int, add int)
+func avx2Tile4(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx2Tile5(kc int, a, b, c *float32, ldc int, add int)
+func avx2Tile5(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
 
 //go:noescape
-func avx2Tile6(kc int, a, b, c *float32, ldc int, add int)
+func avx2Tile6(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
+
+//go:noescape
+func avx2CopyA(dst, src *float32, ld, k int)
+
+//go:noescape
+func avx2CopyB(dst, src *float32, ld, k int)
 
 // avx2Tiles returns the micro-kernels by number of rows; entry 0 is nil.
 func avx2Tiles() []tileFunc {

@@ -9,10 +9,15 @@ import (
 
 //go:generate go run ./gen
 
-// A tileFunc computes rows x cols of C from packed panels:
+// A tileFunc computes rows x cols of C:
 //
-//	for r, j { s := 0; for k := range kc { s = fma(a[k*rows+r], b[k*cols+j], s) }; c[r*ldc+j] = s (+ c[r*ldc+j] if add != 0) }
-type tileFunc func(kc int, a, b, c *float32, ldc int, add int)
+//	for r, j { s := 0; for k := range kc { s = fma(a[r*ars+k*aks], b[k*bks+j], s) }; c[r*ldc+j] = s (+ c[r*ldc+j] if add != 0) }
+//
+// A packed panel of A has ars 1 and aks rows, one of B has bks cols; where packing does not pay, operands are read in place.
+type tileFunc func(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)
+
+// A copyFunc packs a whole panel that lies straight: for l < k { copy(dst[l*width:(l+1)*width], src[l*ld:]) }.
+type copyFunc func(dst, src *float32, ld, k int)
 
 // A variant is one instruction set with its tile shape.
 type variant struct {
@@ -20,6 +25,8 @@ type variant struct {
 	rows, cols int        // tile of C
 	tiles      []tileFunc // by number of rows, 1..rows
 	transpose  bool       // transpose4 may be used
+	copyA      copyFunc   // of width rows; nil: none
+	copyB      copyFunc   // of width cols
 	vec        vecFuncs
 	dots       dotFuncs
 }
@@ -75,15 +82,15 @@ func goVariant() variant {
 }
 
 func goTile(rows int) tileFunc {
-	return func(kc int, ap, bp, cp *float32, ldc int, add int) {
-		a, b := unsafe.Slice(ap, kc*rows), unsafe.Slice(bp, kc*8)
+	return func(kc int, ap *float32, ars, aks int, bp *float32, bks int, cp *float32, ldc int, add int) {
+		a, b := unsafe.Slice(ap, (rows-1)*ars+(kc-1)*aks+1), unsafe.Slice(bp, (kc-1)*bks+8)
 		c := unsafe.Slice(cp, (rows-1)*ldc+8)
 		for r := range rows {
 			for half := 0; half < 8; half += 4 {
 				var s0, s1, s2, s3 float32
 				for k := range kc {
-					x := a[k*rows+r]
-					row := b[k*8+half : k*8+half+4 : k*8+half+4]
+					x := a[r*ars+k*aks]
+					row := b[k*bks+half : k*bks+half+4 : k*bks+half+4]
 					s0 += x * row[0]
 					s1 += x * row[1]
 					s2 += x * row[2]

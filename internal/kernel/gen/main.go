@@ -17,7 +17,7 @@ type shape struct {
 	rows, cols int
 	reg        string // vector register prefix
 	width      int    // floats per register
-	b0         int    // first of two registers for a row of B; the next is the broadcast
+	b0         int    // first of two registers for a row of B; the next two are broadcasts
 	zero       string
 }
 
@@ -32,7 +32,12 @@ func main() {
 	for _, s := range shapes {
 		for m := 1; m <= s.rows; m++ {
 			s.kernel(&asm, m)
-			fmt.Fprintf(&decl, "\n//go:noescape\nfunc %sTile%d(kc int, a, b, c *float32, ldc int, add int)\n", s.name, m)
+			fmt.Fprintf(&decl, "\n//go:noescape\nfunc %sTile%d%s\n", s.name, m, tileArgs)
+		}
+		s.straight(&asm, "A", s.rows)
+		s.straight(&asm, "B", s.cols)
+		for _, side := range []string{"A", "B"} {
+			fmt.Fprintf(&decl, "\n//go:noescape\nfunc %sCopy%s(dst, src *float32, ld, k int)\n", s.name, side)
 		}
 		s.table(&decl)
 	}
@@ -57,35 +62,77 @@ func (s shape) table(w *bytes.Buffer) {
 }
 
 // kernel writes one micro-kernel: c[r][0:cols] (+)= sum over k of a[k][r]*b[k][0:cols], k ascending, fused multiply-add.
+// Rows of A stand in threes behind a register each: SI, R11, R12, R13, with R8 between rows and BX between steps of k.
 func (s shape) kernel(w *bytes.Buffer, m int) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	bytesPer := s.width * 4
-	p("\n// func %sTile%d(kc int, a, b, c *float32, ldc int, add int)", s.name, m)
-	p("TEXT ·%sTile%d(SB), NOSPLIT, $0-48", s.name, m)
-	p("\tMOVQ kc+0(FP), CX\n\tMOVQ a+8(FP), SI\n\tMOVQ b+16(FP), DI\n\tMOVQ c+24(FP), DX\n\tMOVQ ldc+32(FP), R8\n\tMOVQ add+40(FP), R9\n\tSHLQ $2, R8")
-	for r := 0; r < 2*m; r++ {
-		p("\t%s %s%d, %s%d, %s%d", s.zero, s.reg, r, s.reg, r, s.reg, r)
+	bases := []string{"SI", "R11", "R12", "R13"}[:(m+2)/3]
+	p("\n// func %sTile%d%s", s.name, m, tileArgs)
+	p("TEXT ·%sTile%d(SB), NOSPLIT, $0-72", s.name, m)
+	p("\tMOVQ kc+0(FP), CX\n\tMOVQ a+8(FP), SI\n\tMOVQ ars+16(FP), R8\n\tMOVQ aks+24(FP), BX\n\tMOVQ b+32(FP), DI\n\tMOVQ bks+40(FP), R10")
+	p("\tMOVQ c+48(FP), DX\n\tMOVQ ldc+56(FP), R9\n\tSHLQ $2, R8\n\tSHLQ $2, BX\n\tSHLQ $2, R10\n\tSHLQ $2, R9")
+	for i := 1; i < len(bases); i++ {
+		p("\tLEAQ (%s)(R8*2), %s\n\tADDQ R8, %s", bases[i-1], bases[i], bases[i])
+	}
+	p("\tMOVQ DX, AX")
+	for r := range m {
+		p("\t%s %s%d, %s%d, %s%d", s.zero, s.reg, 2*r, s.reg, 2*r, s.reg, 2*r)
+		p("\t%s %s%d, %s%d, %s%d", s.zero, s.reg, 2*r+1, s.reg, 2*r+1, s.reg, 2*r+1)
+		p("\tPREFETCHT0 (AX)\n\tPREFETCHT0 %d(AX)\n\tADDQ R9, AX", 8*s.width-4)
 	}
 	p("loop:")
 	p("\tVMOVUPS (DI), %s%d", s.reg, s.b0)
 	p("\tVMOVUPS %d(DI), %s%d", bytesPer, s.reg, s.b0+1)
 	for r := range m {
-		p("\tVBROADCASTSS %d(SI), %s%d", 4*r, s.reg, s.b0+2)
-		p("\tVFMADD231PS %s%d, %s%d, %s%d", s.reg, s.b0, s.reg, s.b0+2, s.reg, 2*r)
-		p("\tVFMADD231PS %s%d, %s%d, %s%d", s.reg, s.b0+1, s.reg, s.b0+2, s.reg, 2*r+1)
+		a := "(" + bases[r/3] + ")" + []string{"", "(R8*1)", "(R8*2)"}[r%3]
+		p("\tVBROADCASTSS %s, %s%d", a, s.reg, s.b0+2+r%2)
+		p("\tVFMADD231PS %s%d, %s%d, %s%d", s.reg, s.b0, s.reg, s.b0+2+r%2, s.reg, 2*r)
+		p("\tVFMADD231PS %s%d, %s%d, %s%d", s.reg, s.b0+1, s.reg, s.b0+2+r%2, s.reg, 2*r+1)
 	}
-	p("\tADDQ $%d, SI\n\tADDQ $%d, DI\n\tDECQ CX\n\tJNZ loop", 4*m, 4*s.cols)
-	p("\tTESTQ R9, R9\n\tJZ store\n\tMOVQ DX, R10")
+	for _, b := range bases {
+		p("\tADDQ BX, %s", b)
+	}
+	p("\tADDQ R10, DI\n\tDECQ CX\n\tJNZ loop")
+	p("\tCMPQ add+64(FP), $0\n\tJEQ store\n\tMOVQ DX, AX")
 	for r := range m {
-		p("\tVADDPS (R10), %s%d, %s%d", s.reg, 2*r, s.reg, 2*r)
-		p("\tVADDPS %d(R10), %s%d, %s%d", bytesPer, s.reg, 2*r+1, s.reg, 2*r+1)
-		p("\tADDQ R8, R10")
+		p("\tVADDPS (AX), %s%d, %s%d", s.reg, 2*r, s.reg, 2*r)
+		p("\tVADDPS %d(AX), %s%d, %s%d", bytesPer, s.reg, 2*r+1, s.reg, 2*r+1)
+		p("\tADDQ R9, AX")
 	}
 	p("store:")
 	for r := range m {
 		p("\tVMOVUPS %s%d, (DX)", s.reg, 2*r)
 		p("\tVMOVUPS %s%d, %d(DX)", s.reg, 2*r+1, bytesPer)
-		p("\tADDQ R8, DX")
+		p("\tADDQ R9, DX")
 	}
 	p("\tVZEROUPPER\n\tRET")
 }
+
+// straight writes the copy of k rows of a panel's width, one behind the other.
+func (s shape) straight(w *bytes.Buffer, side string, floats int) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	p("\n// func %sCopy%s(dst, src *float32, ld, k int)", s.name, side)
+	p("TEXT ·%sCopy%s(SB), NOSPLIT, $0-32", s.name, side)
+	p("\tMOVQ dst+0(FP), DI\n\tMOVQ src+8(FP), SI\n\tMOVQ ld+16(FP), R8\n\tMOVQ k+24(FP), CX\n\tSHLQ $2, R8\nloop:")
+	reg := 0
+	var stores []string
+	for at := 0; at < floats; reg++ {
+		size := 16
+		for size > floats-at || size > s.width {
+			size /= 2
+		}
+		op, r := "VMOVUPS", fmt.Sprintf("%s%d", map[int]string{16: "Z", 8: "Y", 4: "X", 2: "X"}[size], reg)
+		if size == 2 {
+			op = "VMOVSD"
+		}
+		p("\t%s %d(SI), %s", op, 4*at, r)
+		stores = append(stores, fmt.Sprintf("\t%s %s, %d(DI)", op, r, 4*at))
+		at += size
+	}
+	for _, st := range stores {
+		p("%s", st)
+	}
+	p("\tADDQ R8, SI\n\tADDQ $%d, DI\n\tDECQ CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET", 4*floats)
+}
+
+const tileArgs = "(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int)"

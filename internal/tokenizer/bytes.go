@@ -1,7 +1,5 @@
 package tokenizer
 
-import "unicode/utf8"
-
 // byteAlphabet is GPT-2's printable form of every byte: printable Latin-1 stands for itself, the others for the code
 // points from U+0100 on, in order.
 var byteAlphabet, alphabetBytes = makeAlphabet()
@@ -30,14 +28,15 @@ func visible(s string) string {
 	return string(b)
 }
 
-// appendBytes appends the bytes that tok stands for; characters outside the alphabet stand for themselves.
+// appendBytes appends the bytes that tok stands for; a token with a character outside the alphabet stands for itself.
 func appendBytes(dst []byte, tok string) []byte {
+	start := len(dst)
 	for _, r := range tok {
-		if b, ok := alphabetBytes[r]; ok {
-			dst = append(dst, b)
-		} else {
-			dst = utf8.AppendRune(dst, r)
+		b, ok := alphabetBytes[r]
+		if !ok {
+			return append(dst[:start], tok...)
 		}
+		dst = append(dst, b)
 	}
 	return dst
 }

@@ -6,10 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
-
-	"syncabel/internal/artifact"
 )
 
 // maxFile bounds a tokenizer.json; the largest in use have 35 MB.
@@ -25,7 +22,7 @@ type file struct {
 	AddedTokens   []addedJSON     `json:"added_tokens"`
 	Normalizer    *component      `json:"normalizer"`
 	PreTokenizer  *component      `json:"pre_tokenizer"`
-	PostProcessor json.RawMessage `json:"post_processor"`
+	PostProcessor *component      `json:"post_processor"`
 	Decoder       *component      `json:"decoder"`
 	Model         modelJSON       `json:"model"`
 }
@@ -40,75 +37,161 @@ type addedJSON struct {
 	Special    bool   `json:"special"`
 }
 
-// component is a normalizer, pre-tokenizer or decoder with the fields of the kinds that are understood.
+// component is a normalizer, pre-tokenizer, post-processor or decoder with the fields of the kinds that are understood.
 type component struct {
-	Type             string      `json:"type"`
-	Normalizers      []component `json:"normalizers,omitempty"`
-	PreTokenizers    []component `json:"pretokenizers,omitempty"`
-	AddPrefixSpace   *bool       `json:"add_prefix_space,omitempty"`
-	TrimOffsets      *bool       `json:"trim_offsets,omitempty"`
-	UseRegex         *bool       `json:"use_regex,omitempty"`
-	IndividualDigits *bool       `json:"individual_digits,omitempty"`
-	Pattern          *regexJSON  `json:"pattern,omitempty"`
-	Behavior         string      `json:"behavior,omitempty"`
-	Invert           *bool       `json:"invert,omitempty"`
+	Type             string       `json:"type"`
+	Normalizers      []component  `json:"normalizers,omitempty"`
+	PreTokenizers    []component  `json:"pretokenizers,omitempty"`
+	Decoders         []component  `json:"decoders,omitempty"`
+	Processors       []component  `json:"processors,omitempty"`
+	AddPrefixSpace   *bool        `json:"add_prefix_space,omitempty"`
+	TrimOffsets      *bool        `json:"trim_offsets,omitempty"`
+	UseRegex         *bool        `json:"use_regex,omitempty"`
+	IndividualDigits *bool        `json:"individual_digits,omitempty"`
+	Pattern          *patternJSON `json:"pattern,omitempty"`
+	Behavior         string       `json:"behavior,omitempty"`
+	Invert           *bool        `json:"invert,omitempty"`
+	Delimiter        string       `json:"delimiter,omitempty"`
+	Replacement      string       `json:"replacement,omitempty"`
+	PrependScheme    string       `json:"prepend_scheme,omitempty"`
+	Split            *bool        `json:"split,omitempty"`
+	Prepend          string       `json:"prepend,omitempty"`
+	Content          *string      `json:"content,omitempty"`
+	StripLeft        *bool        `json:"strip_left,omitempty"`
+	StripRight       *bool        `json:"strip_right,omitempty"`
+	CleanText        *bool        `json:"clean_text,omitempty"`
+	ChineseChars     *bool        `json:"handle_chinese_chars,omitempty"`
+	StripAccents     *bool        `json:"strip_accents,omitempty"`
+	Lowercase        *bool        `json:"lowercase,omitempty"`
+	Charsmap         string       `json:"precompiled_charsmap,omitempty"`
+	Start            int          `json:"start,omitempty"`
+	Stop             int          `json:"stop,omitempty"`
+	Prefix           *string      `json:"prefix,omitempty"`
+	Cleanup          *bool        `json:"cleanup,omitempty"`
+
+	Single        []templateJSON         `json:"single,omitempty"`
+	SpecialTokens map[string]specialJSON `json:"special_tokens,omitempty"`
+	Sep           *tokenPair             `json:"sep,omitempty"`
+	Cls           *tokenPair             `json:"cls,omitempty"`
 }
 
-type regexJSON struct {
-	Regex string `json:"Regex"`
+func (c *component) prefixText() string {
+	if c.Prefix == nil {
+		return "##"
+	}
+	return *c.Prefix
+}
+
+// patternJSON is what a Split or Replace looks for: an exact string or an expression.
+type patternJSON struct {
+	String string `json:"String,omitempty"`
+	Regex  string `json:"Regex,omitempty"`
 }
 
 type modelJSON struct {
-	Type          string           `json:"type"`
-	Dropout       *float64         `json:"dropout"`
-	UnkToken      *string          `json:"unk_token"`
-	ContinuingSub *string          `json:"continuing_subword_prefix"`
-	EndOfWord     *string          `json:"end_of_word_suffix"`
-	FuseUnk       bool             `json:"fuse_unk"`
-	ByteFallback  bool             `json:"byte_fallback"`
-	IgnoreMerges  bool             `json:"ignore_merges"`
-	Vocab         map[string]int32 `json:"vocab"`
-	Merges        []mergeJSON      `json:"merges"`
+	Type          string    `json:"type"`
+	Dropout       *float64  `json:"dropout"`
+	UnkToken      *string   `json:"unk_token"`
+	ContinuingSub *string   `json:"continuing_subword_prefix"`
+	EndOfWord     *string   `json:"end_of_word_suffix"`
+	FuseUnk       bool      `json:"fuse_unk"`
+	ByteFallback  bool      `json:"byte_fallback"`
+	IgnoreMerges  bool      `json:"ignore_merges"`
+	Vocab         vocabJSON `json:"vocab"`
+	Merges        mergeList `json:"merges,omitempty"`
+	UnkID         *int32    `json:"unk_id,omitempty"`
+	MaxChars      *int      `json:"max_input_chars_per_word,omitempty"`
+
+	scores []float64 // of a Unigram
 }
 
-// mergeJSON is a merge in either of the two written forms, "a b" or ["a","b"].
+// vocabJSON is token -> id, or of a Unigram the list of [token, score].
+type vocabJSON struct {
+	ids    map[string]int32
+	scores []float64
+}
+
+func (v *vocabJSON) UnmarshalJSON(b []byte) error {
+	if len(b) == 0 || b[0] != '[' {
+		return json.Unmarshal(b, &v.ids)
+	}
+	var list [][2]json.RawMessage
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	v.ids, v.scores = make(map[string]int32, len(list)), make([]float64, len(list))
+	for i, e := range list {
+		var token string
+		if err := json.Unmarshal(e[0], &token); err != nil {
+			return fmt.Errorf("vocabulary entry %d: %w", i, err)
+		}
+		if err := json.Unmarshal(e[1], &v.scores[i]); err != nil {
+			return fmt.Errorf("vocabulary entry %d: %w", i, err)
+		}
+		v.ids[token] = int32(i)
+	}
+	return nil
+}
+
+func (v vocabJSON) MarshalJSON() ([]byte, error) { return json.Marshal(v.ids) }
+
+// mergeJSON is a merge.
 type mergeJSON [2]string
 
-func (m *mergeJSON) UnmarshalJSON(b []byte) error {
-	var list []string
-	if len(b) > 0 && b[0] == '[' {
-		if err := json.Unmarshal(b, &list); err != nil {
+// mergeList reads merges in either of the two written forms, "a b" or ["a","b"].
+type mergeList []mergeJSON
+
+func (l *mergeList) UnmarshalJSON(b []byte) error {
+	var pairs [][]string
+	if err := json.Unmarshal(b, &pairs); err != nil {
+		var lines []string
+		if json.Unmarshal(b, &lines) != nil {
 			return err
 		}
-	} else {
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
+		pairs = pairs[:0]
+		for _, s := range lines {
+			pairs = append(pairs, strings.Split(s, " "))
 		}
-		list = strings.Split(s, " ")
 	}
-	if len(list) != 2 {
-		return fmt.Errorf("merge of %d parts", len(list))
+	for i, p := range pairs {
+		if len(p) != 2 {
+			return fmt.Errorf("merge %d has %d parts", i, len(p))
+		}
+		*l = append(*l, mergeJSON{p[0], p[1]})
 	}
-	m[0], m[1] = list[0], list[1]
 	return nil
 }
 
 // Load reads a tokenizer.json, given the file or the model folder that holds it.
 func Load(path string) (*Tokenizer, error) {
+	b, path, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(b, path)
+}
+
+func read(path string) ([]byte, string, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, FileName)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading tokenizer: %w", err)
+		return nil, path, fmt.Errorf("reading tokenizer: %w", err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return nil, fmt.Errorf("reading tokenizer %s: %w", path, err)
+	st, err := f.Stat()
+	if err == nil && st.Size() > maxFile {
+		err = fmt.Errorf("larger than %d bytes", maxFile)
 	}
-	return Parse(b, path)
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(io.LimitReader(f, maxFile))
+	}
+	if err != nil {
+		return nil, path, fmt.Errorf("reading tokenizer %s: %w", path, err)
+	}
+	return b, path, nil
 }
 
 // Parse reads the content of a tokenizer.json; name is for messages.
@@ -126,158 +209,95 @@ func Parse(data []byte, name string) (*Tokenizer, error) {
 
 func (f *file) tokenizer() (*Tokenizer, error) {
 	t := &Tokenizer{}
-	if err := f.Model.check(); err != nil {
+	if err := t.vocabulary(f); err != nil {
 		return nil, err
 	}
-	t.ignore = f.Model.IgnoreMerges
-	if err := t.normalizer(f.Normalizer); err != nil {
+	var err error
+	if t.normalizers, err = f.Normalizer.normalizersOf(); err != nil {
 		return nil, err
 	}
-	if err := t.preTokenizer(f.PreTokenizer); err != nil {
+	if t.steps, err = f.PreTokenizer.steps(); err != nil {
 		return nil, err
 	}
-	if f.Decoder != nil && f.Decoder.Type != "ByteLevel" {
-		return nil, fmt.Errorf("decoder %q is not supported", f.Decoder.Type)
+	if t.decoders, err = f.Decoder.decodersOf(); err != nil {
+		return nil, err
 	}
-	return t, t.vocabulary(f)
+	if err := t.template(f.PostProcessor); err != nil {
+		return nil, err
+	}
+	if err := t.checkFirst(); err != nil {
+		return nil, err
+	}
+	if err := t.newModel(&f.Model); err != nil {
+		return nil, err
+	}
+	t.build()
+	return t, nil
 }
 
-func (m *modelJSON) check() error {
-	switch {
-	case m.Type != "BPE" && m.Type != "":
-		return fmt.Errorf("model %q is not supported", m.Type)
-	case m.Dropout != nil && *m.Dropout != 0:
-		return fmt.Errorf("BPE dropout is not supported")
-	case m.ByteFallback:
-		return fmt.Errorf("byte_fallback is not supported")
-	case m.ContinuingSub != nil && *m.ContinuingSub != "", m.EndOfWord != nil && *m.EndOfWord != "":
-		return fmt.Errorf("subword prefixes and suffixes are not supported")
+// newModel makes the model. A file without a type is an older BPE.
+func (t *Tokenizer) newModel(m *modelJSON) error {
+	bytes := len(t.steps) > 0 && t.steps[len(t.steps)-1].kind == stepByteLevel
+	if bytes && m.Type != "BPE" && m.Type != "" {
+		return fmt.Errorf("pre-tokenizer ByteLevel with model %s is not supported", m.Type)
+	}
+	switch m.Type {
+	case "BPE", "":
+		return t.newBPE(m, bytes)
+	case "WordPiece":
+		return t.newWordPiece(m)
+	case "Unigram":
+		return t.newUnigram(m)
+	}
+	return fmt.Errorf("model %q is not supported", m.Type)
+}
+
+// checkFirst refuses a mark before the first word where a normalizer may cut the front of the text off: whether the first
+// piece is still the first then depends on offsets that are not kept here.
+func (t *Tokenizer) checkFirst() error {
+	for _, st := range t.steps {
+		for _, n := range t.normalizers {
+			switch n.kind {
+			case "Strip", "StripAccents", "BertNormalizer", "Nmt", "Precompiled":
+				if st.prefix == prefixFirst {
+					return fmt.Errorf("prepend_scheme first after normalizer %s is not supported", n.kind)
+				}
+			}
+		}
 	}
 	return nil
 }
 
-func (t *Tokenizer) normalizer(c *component) error {
-	switch {
-	case c == nil:
-	case c.Type == "Lowercase":
-		t.lower = true
-	case c.Type == "Sequence":
-		for i := range c.Normalizers {
-			if err := t.normalizer(&c.Normalizers[i]); err != nil {
-				return err
-			}
-		}
-	default:
-		return fmt.Errorf("normalizer %q is not supported", c.Type)
-	}
-	return nil
-}
-
-func (t *Tokenizer) preTokenizer(c *component) error {
-	if c == nil {
-		return fmt.Errorf("a byte-level pre-tokenizer is needed")
-	}
-	switch c.Type {
-	case "Sequence":
-		for i := range c.PreTokenizers {
-			if err := t.preTokenizer(&c.PreTokenizers[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "ByteLevel":
-		if c.AddPrefixSpace != nil && *c.AddPrefixSpace {
-			return fmt.Errorf("ByteLevel add_prefix_space is not supported")
-		}
-		return nil
-	case "Digits":
-		if c.IndividualDigits == nil || !*c.IndividualDigits {
-			return fmt.Errorf("pre-tokenizer Digits without individual_digits is not supported")
-		}
-		t.digits = true
-		return nil
-	case "Split":
-		if c.Pattern == nil || c.Behavior != "Isolated" || c.Invert != nil && *c.Invert {
-			return fmt.Errorf("pre-tokenizer Split other than isolated is not supported")
-		}
-		var err error
-		t.pattern, err = patternOf(c.Pattern.Regex)
-		return err
-	}
-	return fmt.Errorf("pre-tokenizer %q is not supported", c.Type)
-}
-
+// vocabulary takes the model's and the added tokens.
 func (t *Tokenizer) vocabulary(f *file) error {
-	size := int32(len(f.Model.Vocab))
+	t.vocab, f.Model.scores = f.Model.Vocab.ids, f.Model.Vocab.scores
+	if (f.Model.scores != nil) != (f.Model.Type == "Unigram") {
+		return fmt.Errorf("model %s with the vocabulary of another", f.Model.Type)
+	}
+	count := len(t.vocab) + len(f.AddedTokens)
+	size := int32(len(f.Model.scores))
+	for _, id := range t.vocab {
+		size = max(size, id+1)
+	}
 	for _, a := range f.AddedTokens {
 		size = max(size, a.ID+1)
 	}
-	if int(size) > len(f.Model.Vocab)+len(f.AddedTokens) {
-		return fmt.Errorf("ids leave gaps: %d ids for %d tokens", size, len(f.Model.Vocab)+len(f.AddedTokens))
+	if int(size) > 4*count+1<<16 { // some files leave gaps, a hostile one asks for memory
+		return fmt.Errorf("ids up to %d for %d tokens", size-1, count)
 	}
 	t.tokens = make([]string, size)
-	for tok, id := range f.Model.Vocab {
-		if id < 0 || id >= size {
-			return fmt.Errorf("token %q has id %d outside the vocabulary", tok, id)
+	for tok, id := range t.vocab {
+		if id < 0 || t.tokens[id] != "" {
+			return fmt.Errorf("token %q has id %d, which is negative or taken", tok, id)
 		}
 		t.tokens[id] = tok
 	}
 	for _, a := range f.AddedTokens {
-		if a.ID < 0 || a.SingleWord || a.LStrip || a.RStrip {
-			return fmt.Errorf("added token %q: single_word, lstrip and rstrip are not supported", a.Content)
+		if a.ID < 0 || a.Content == "" {
+			return fmt.Errorf("added token %q has id %d", a.Content, a.ID)
 		}
 		t.tokens[a.ID] = a.Content
-		t.added = append(t.added, Added{a.ID, a.Content, a.Special})
+		t.added = append(t.added, Added{a.ID, a.Content, a.Special, a.SingleWord, a.LStrip, a.RStrip, a.Normalized})
 	}
-	for i, m := range f.Model.Merges {
-		a, okA := f.Model.Vocab[m[0]]
-		b, okB := f.Model.Vocab[m[1]]
-		if !okA || !okB {
-			return fmt.Errorf("merge %d (%q, %q) names a token that is not in the vocabulary", i, m[0], m[1])
-		}
-		t.list = append(t.list, pair{a, b})
-	}
-	return t.build()
-}
-
-// MarshalJSON writes a tokenizer.json that the tokenizers library reads to the same ids.
-func (t *Tokenizer) MarshalJSON() ([]byte, error) {
-	no, yes := false, true
-	f := file{Version: "1.0", Truncation: json.RawMessage("null"), Padding: json.RawMessage("null"), PostProcessor: json.RawMessage("null")}
-	if t.lower {
-		f.Normalizer = &component{Type: "Lowercase"}
-	}
-	level := component{Type: "ByteLevel", AddPrefixSpace: &no, TrimOffsets: &yes, UseRegex: &yes}
-	seq := &component{Type: "Sequence"}
-	if t.digits {
-		seq.PreTokenizers = append(seq.PreTokenizers, component{Type: "Digits", IndividualDigits: &yes})
-	}
-	if t.pattern != patternGPT2 {
-		seq.PreTokenizers = append(seq.PreTokenizers, component{Type: "Split", Pattern: &regexJSON{t.pattern.regex()}, Behavior: "Isolated", Invert: &no})
-		level.UseRegex = &no
-	}
-	seq.PreTokenizers = append(seq.PreTokenizers, level)
-	f.PreTokenizer = seq
-	f.Decoder = &component{Type: "ByteLevel", AddPrefixSpace: &yes, TrimOffsets: &yes, UseRegex: &yes}
-	f.Model = modelJSON{Type: "BPE", IgnoreMerges: t.ignore, Vocab: map[string]int32{}, Merges: []mergeJSON{}}
-	for _, a := range t.added {
-		f.AddedTokens = append(f.AddedTokens, addedJSON{ID: a.ID, Content: a.Content, Special: a.Special})
-	}
-	sort.Slice(f.AddedTokens, func(i, j int) bool { return f.AddedTokens[i].ID < f.AddedTokens[j].ID })
-	for id, tok := range t.tokens {
-		f.Model.Vocab[tok] = int32(id)
-	}
-	for _, p := range t.list {
-		f.Model.Merges = append(f.Model.Merges, mergeJSON{t.tokens[p.a], t.tokens[p.b]})
-	}
-	return json.Marshal(f)
-}
-
-// WriteFile writes tokenizer.json into a folder.
-func (t *Tokenizer) WriteFile(dir string) error {
-	b, err := json.Marshal(t)
-	if err != nil {
-		return fmt.Errorf("writing tokenizer: %w", err)
-	}
-	return artifact.WriteFile(filepath.Join(dir, FileName), b)
+	return nil
 }

@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"fmt"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -11,7 +10,8 @@ import (
 type pattern int
 
 const (
-	patternGPT2   pattern = iota // ByteLevel's own
+	patternNone   pattern = iota // one piece
+	patternGPT2                  // ByteLevel's own
 	patternLlama3                // cl100k as in Llama 3: digits in threes
 	patternQwen2                 // the same with single digits
 )
@@ -34,60 +34,66 @@ func patternOf(regex string) (pattern, error) {
 	return 0, fmt.Errorf("pre-tokenizer pattern %q is not supported", regex)
 }
 
-func (p pattern) regex() string {
-	return [...]string{regexGPT2, regexLlama3, regexQwen2}[p]
-}
-
-// split calls f for every match, in order; the matches cover s.
-func (p pattern) split(s string, f func(string)) {
-	for s != "" {
-		n := 0
-		if p == patternGPT2 {
-			n = nextGPT2(s)
-		} else {
-			n = nextLlama3(s, p == patternLlama3)
-		}
-		f(s[:n])
-		s = s[n:]
+// next returns the length of the first match in s, which is not empty; matches cover s.
+func (p pattern) next(t *tables, s string) int {
+	switch p {
+	case patternGPT2:
+		return nextGPT2(t, s)
+	case patternLlama3:
+		return nextLlama3(t, s, 3)
+	case patternQwen2:
+		return nextLlama3(t, s, 1)
 	}
+	return len(s)
 }
 
-func letter(r rune) bool { return unicode.IsLetter(r) }
-func number(r rune) bool { return unicode.Is(unicode.N, r) }
-func space(r rune) bool  { return unicode.IsSpace(r) }
-func other(r rune) bool  { return !letter(r) && !number(r) && !space(r) }
-
-// run returns the end of the longest run of runes of a class from at, at most limit runes (0: no limit).
-func run(s string, at int, class func(rune) bool, limit int) int {
-	for n := 0; at < len(s) && (limit == 0 || n < limit); n++ {
-		r, size := utf8.DecodeRuneInString(s[at:])
-		if !class(r) {
+// run returns the end of the run from at of code points that have one of the classes.
+func (t *tables) run(s string, at int, has class) int {
+	for at < len(s) {
+		c, n := t.at(s, at)
+		if c&has == 0 {
 			break
 		}
-		at += size
+		at += n
 	}
 	return at
 }
 
-func nextGPT2(s string) int {
+// others returns the end of the run from at of code points that are no letter, number or space.
+func (t *tables) others(s string, at int) int {
+	for at < len(s) {
+		c, n := t.at(s, at)
+		if c&(letter|number|space) != 0 {
+			break
+		}
+		at += n
+	}
+	return at
+}
+
+func nextGPT2(t *tables, s string) int {
 	if n := contraction(s, false); n > 0 {
 		return n
 	}
 	at := 0
-	if s[0] == ' ' {
+	if s[0] == ' ' && len(s) > 1 {
 		at = 1
 	}
-	for _, class := range []func(rune) bool{letter, number, other} {
-		if end := run(s, at, class, 0); end > at {
-			return end
-		}
+	c, _ := t.at(s, at)
+	switch {
+	case c&letter != 0:
+		return t.run(s, at, letter)
+	case c&number != 0:
+		return t.run(s, at, number)
+	case c&space == 0:
+		return t.others(s, at)
 	}
-	return spaces(s)
+	return t.spaces(s)
 }
 
 // spaces matches \s+(?!\S)|\s+ : a run of spaces gives its last one to the word that follows.
-func spaces(s string) int {
-	end := run(s, 0, space, 0)
+func (t *tables) spaces(s string) int {
+	end := t.run(s, 0, space)
 	if end == len(s) {
 		return end
 	}
@@ -98,45 +104,53 @@ func spaces(s string) int {
 	return end
 }
 
-func nextLlama3(s string, threes bool) int {
+// nextLlama3 takes up to digits numbers at a time.
+func nextLlama3(t *tables, s string, digits int) int {
 	if n := contraction(s, true); n > 0 {
 		return n
 	}
-	r, size := utf8.DecodeRuneInString(s)
-	if letter(r) {
-		return run(s, 0, letter, 0)
+	c, size := t.at(s, 0)
+	switch {
+	case c&letter != 0:
+		return t.run(s, size, letter)
+	case c&number != 0:
+		at := size
+		for ; digits > 1 && at < len(s); digits-- {
+			c, n := t.at(s, at)
+			if c&number == 0 {
+				break
+			}
+			at += n
+		}
+		return at
 	}
-	if r != '\r' && r != '\n' && !number(r) {
-		if end := run(s, size, letter, 0); end > size {
+	if s[0] != '\r' && s[0] != '\n' {
+		if end := t.run(s, size, letter); end > size {
 			return end
 		}
 	}
-	if number(r) {
-		limit := 1
-		if threes {
-			limit = 3
-		}
-		return run(s, 0, number, limit)
-	}
 	at := 0
-	if r == ' ' {
+	if s[0] == ' ' {
 		at = 1
 	}
-	if end := run(s, at, other, 0); end > at {
-		return run(s, end, func(r rune) bool { return r == '\r' || r == '\n' }, 0)
+	if end := t.others(s, at); end > at {
+		for end < len(s) && (s[end] == '\r' || s[end] == '\n') {
+			end++
+		}
+		return end
 	}
-	return spacesLines(s)
+	return t.spacesLines(s)
 }
 
 // spacesLines matches \s*[\r\n]+|\s+(?!\S)|\s+ : spaces up to the last line break of the run come first.
-func spacesLines(s string) int {
-	end := run(s, 0, space, 0)
+func (t *tables) spacesLines(s string) int {
+	end := t.run(s, 0, space)
 	for i := end - 1; i >= 0; i-- {
 		if s[i] == '\n' || s[i] == '\r' {
 			return i + 1
 		}
 	}
-	return spaces(s)
+	return t.spaces(s)
 }
 
 // contraction matches 's 't 're 've 'm 'll 'd; folded also their capitals and the long s.
@@ -144,47 +158,30 @@ func contraction(s string, folded bool) int {
 	if s[0] != '\'' || len(s) < 2 {
 		return 0
 	}
-	r, size := utf8.DecodeRuneInString(s[1:])
-	low := r
-	if folded {
-		low = fold(r)
-	}
-	switch low {
+	first, n := folding(s[1:], folded)
+	switch first {
 	case 's', 't', 'm', 'd':
-		return 1 + size
+		return 1 + n
 	case 'r', 'v', 'l':
-		next, n := utf8.DecodeRuneInString(s[1+size:])
-		if folded {
-			next = fold(next)
+		if len(s) == 1+n {
+			return 0
 		}
-		if low == 'l' && next == 'l' || low != 'l' && next == 'e' {
-			return 1 + size + n
+		second, m := folding(s[1+n:], folded)
+		if first == 'l' && second == 'l' || first != 'l' && second == 'e' {
+			return 1 + n + m
 		}
 	}
 	return 0
 }
 
-func fold(r rune) rune {
-	if r == '\u017F' {
-		return 's'
+// folding returns the first letter of s as a lower-case ASCII letter, where it folds to one, and its length.
+func folding(s string, folded bool) (byte, int) {
+	b := s[0]
+	if folded && b >= 'A' && b <= 'Z' {
+		return b | 0x20, 1
 	}
-	return unicode.ToLower(r)
-}
-
-// splitDigits isolates every numeric rune, as the Digits pre-tokenizer with individual_digits does.
-func splitDigits(s string, f func(string)) {
-	start := 0
-	for i, r := range s {
-		if !number(r) {
-			continue
-		}
-		if i > start {
-			f(s[start:i])
-		}
-		start = i + utf8.RuneLen(r)
-		f(s[i:start])
+	if folded && len(s) > 1 && s[:2] == "\u017F" {
+		return 's', 2
 	}
-	if start < len(s) {
-		f(s[start:])
-	}
+	return b, 1
 }

@@ -1,49 +1,58 @@
-// Package tokenizer turns text into the token ids of a language model and back: byte-level byte-pair encoding as the
-// tokenizer.json of Hugging Face describes it, read, written and trained here. It stands beside the model at the start of
-// the chain; markup decides what text is encoded, trie and train consume the ids.
+// Package tokenizer turns text into the token ids of a language model and back, as the tokenizer.json of Hugging Face describes it:
+// byte-pair encoding over bytes (GPT-2, Llama 3, Qwen, SmolLM) or code points (Llama 2, Mistral), Unigram and WordPiece, with
+// the normalizers, pre-tokenizers, decoders and templates they use. Byte-level vocabularies are also trained here. It stands
+// beside the model at the start of the chain; markup decides what text is encoded, trie and train consume the ids.
 //
 // What a tokenizer.json asks for is done exactly or refused by the feature's name, never approximated: a linker whose
-// tokens differ from those its model was trained with is wrong without a sign.
+// tokens differ from those its model was trained with is wrong without a sign. Only `truncation` and `padding` are left
+// aside, as transformers does when it loads the file.
 package tokenizer
 
 import (
-	"fmt"
+	"hash/maphash"
 	"strings"
-	"sync"
-	"unicode/utf8"
+	"sync/atomic"
 )
 
 // A Tokenizer is immutable after construction and safe for concurrent use.
 type Tokenizer struct {
-	tokens  []string         // by id, in the byte alphabet of GPT-2 for ordinary tokens
-	ids     map[string]int32 // inverse of tokens
-	merges  map[pair]merge
-	list    []pair // merges in rank order, for writing
-	added   []Added
-	special map[string]int32
-	lower   bool // Lowercase normalizer
-	digits  bool // Digits(individual) before the pattern
-	pattern pattern
-	ignore  bool // ignore_merges: a whole word in the vocabulary is taken as it is
-	byteIDs [256]int32
+	tables      *tables
+	tokens      []string         // by id, as tokenizer.json writes them; empty: an id without a token
+	vocab       map[string]int32 // the model's tokens
+	ids         map[string]int32 // all tokens
+	added       []Added
+	special     map[int32]bool
+	raw         *matcher // added tokens that are found in the text as it is
+	normed      *matcher // those that are found in normalized text
+	normalizers []normalizer
+	steps       []step
+	model       encoder
+	decoders    []decoder
+	prefix      []int32 // of the template
+	suffix      []int32
+	trained     *recipe // what MarshalJSON writes; nil for a tokenizer that was read
 
-	mu    sync.RWMutex
-	cache map[string][]int32
+	seed  maphash.Seed
+	cache [cacheWords]atomic.Pointer[cached]
 }
 
-// An Added token stands outside the byte-pair encoding: <s>, </s>, <SEP>.
-type Added struct {
-	ID      int32  `json:"id"`
-	Content string `json:"content"`
-	Special bool   `json:"special"`
+// An encoder appends the ids of one pre-token.
+type encoder interface {
+	encode(t *Tokenizer, dst []int32, w string) []int32
 }
 
-type pair struct{ a, b int32 }
+// cached is a pre-token with its ids.
+type cached struct {
+	word string
+	ids  []int32
+}
 
-type merge struct{ rank, id int32 }
+// cacheWords is the size of the word cache, a power of two. Names and notes repeat a few ten thousand words; a word has two
+// places and replaces the older of those that are there.
+const cacheWords = 1 << 15
 
-// cacheWords bounds the word cache. Names and notes repeat a few ten thousand words; the rest would only cost memory.
-const cacheWords = 1 << 16
+// longestCached is the longest pre-token, in bytes, that is worth remembering.
+const longestCached = 64
 
 // VocabSize returns the number of ids, added tokens included.
 func (t *Tokenizer) VocabSize() int { return len(t.tokens) }
@@ -63,170 +72,83 @@ func (t *Tokenizer) Token(id int32) string {
 }
 
 // IsSpecial reports whether id is an added special token.
-func (t *Tokenizer) IsSpecial(id int32) bool {
-	_, ok := t.special[t.Token(id)]
-	return ok
-}
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.special[id] }
 
-// Encode appends the ids of s. Added tokens that stand in s are recognised, as in Hugging Face; no template is applied.
+// Added returns the added tokens by id.
+func (t *Tokenizer) Added() []Added { return t.added }
+
+// Template returns what the post-processor puts before and after a text, e.g. <|begin_of_text|>.
+func (t *Tokenizer) Template() (prefix, suffix []int32) { return t.prefix, t.suffix }
+
+// Encode appends the ids of s, in which added tokens are recognised, without the template: what the tokenizers library returns
+// for add_special_tokens=False. Bytes that are no UTF-8 become U+FFFD.
 func (t *Tokenizer) Encode(dst []int32, s string) []int32 {
-	for s != "" {
-		at, tok := t.nextAdded(s)
-		if at < 0 {
-			return t.EncodeOrdinary(dst, s)
-		}
-		dst = t.EncodeOrdinary(dst, s[:at])
-		dst = append(dst, tok.ID)
-		s = s[at+len(tok.Content):]
-	}
+	token := func(id int32) { dst = append(dst, id) }
+	t.raw.split(t.tables, lossy(s), func(piece string, first bool) {
+		piece = t.normalize(piece)
+		t.normed.split(t.tables, piece, func(piece string, start bool) { dst = t.plain(dst, piece, first && start) }, token)
+	}, token)
 	return dst
-}
-
-// nextAdded finds the leftmost added token in s, the longest where several start.
-func (t *Tokenizer) nextAdded(s string) (int, Added) {
-	best, found := -1, Added{}
-	for _, a := range t.added {
-		at := strings.Index(s, a.Content)
-		if at >= 0 && (best < 0 || at < best || at == best && len(a.Content) > len(found.Content)) {
-			best, found = at, a
-		}
-	}
-	return best, found
 }
 
 // EncodeOrdinary appends the ids of s with added tokens taken as ordinary text, so that a note that contains "<SEP>"
 // cannot put a separator into a prompt.
 func (t *Tokenizer) EncodeOrdinary(dst []int32, s string) []int32 {
-	if t.lower {
-		s = lower(s)
-	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
-	t.words(s, func(w string) { dst = t.word(dst, w) })
-	return dst
+	return t.plain(dst, t.normalize(lossy(s)), true)
 }
 
-// words calls f for every pre-token of s.
-func (t *Tokenizer) words(s string, f func(string)) {
-	if !t.digits {
-		t.pattern.split(s, f)
-		return
+// plain appends the ids of normalized text without added tokens.
+func (t *Tokenizer) plain(dst []int32, s string, first bool) []int32 {
+	if s == "" {
+		return dst
 	}
-	splitDigits(s, func(piece string) { t.pattern.split(piece, f) })
+	t.cut(t.steps, s, first, func(w string) { dst = t.word(dst, w) })
+	return dst
 }
 
 // word appends the ids of one pre-token.
 func (t *Tokenizer) word(dst []int32, w string) []int32 {
-	t.mu.RLock()
-	ids, ok := t.cache[w]
-	t.mu.RUnlock()
-	if ok {
-		return append(dst, ids...)
+	if len(w) > longestCached {
+		return t.model.encode(t, dst, w)
 	}
-	ids = t.encodeWord(w)
-	t.mu.Lock()
-	if len(t.cache) >= cacheWords {
-		clear(t.cache)
+	h := maphash.String(t.seed, w) & (cacheWords - 1) &^ 1
+	one, two := &t.cache[h], &t.cache[h+1]
+	if c := one.Load(); c != nil && c.word == w {
+		return append(dst, c.ids...)
 	}
-	t.cache[strings.Clone(w)] = ids
-	t.mu.Unlock()
-	return append(dst, ids...)
+	if c := two.Load(); c != nil && c.word == w {
+		return append(dst, c.ids...)
+	}
+	start := len(dst)
+	dst = t.model.encode(t, dst, w)
+	two.Store(one.Load())
+	one.Store(&cached{strings.Clone(w), append([]int32(nil), dst[start:]...)})
+	return dst
 }
 
-// encodeWord applies merges in rank order, the leftmost first among equals. Words are short, so looking at all pairs
-// again after each merge is the fastest there is; very long ones are rare.
-func (t *Tokenizer) encodeWord(w string) []int32 {
-	if t.ignore {
-		if id, ok := t.ids[visible(w)]; ok {
-			return []int32{id}
-		}
-	}
-	ids := make([]int32, len(w))
-	for i := range len(w) {
-		ids[i] = t.byteIDs[w[i]]
-	}
-	for len(ids) > 1 {
-		best, at := merge{rank: 1 << 30}, -1
-		for i := range len(ids) - 1 {
-			if m, ok := t.merges[pair{ids[i], ids[i+1]}]; ok && m.rank < best.rank {
-				best, at = m, i
-			}
-		}
-		if at < 0 {
-			break
-		}
-		ids = mergeAll(ids, pair{ids[at], ids[at+1]}, best.id)
-	}
-	return ids
-}
-
-// mergeAll replaces every occurrence of p in ids, from the left, in place.
-func mergeAll(ids []int32, p pair, id int32) []int32 {
-	out := ids[:0]
-	for i := 0; i < len(ids); i++ {
-		if i+1 < len(ids) && ids[i] == p.a && ids[i+1] == p.b {
-			out = append(out, id)
-			i++
-		} else {
-			out = append(out, ids[i])
-		}
-	}
-	return out
-}
-
-// Decode returns the text of ids. Bytes that are no UTF-8 become U+FFFD; ids outside the vocabulary are left out.
-func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
-	var b []byte
-	for _, id := range ids {
-		tok := t.Token(id)
-		if _, ok := t.special[tok]; ok {
-			if !skipSpecial {
-				b = append(b, tok...)
-			}
-			continue
-		}
-		b = appendBytes(b, tok)
-	}
-	return strings.ToValidUTF8(string(b), "\uFFFD")
-}
-
-// build completes a tokenizer whose tokens, list and added are set.
-func (t *Tokenizer) build() error {
+// build completes a tokenizer whose tokens, vocab and added are set.
+func (t *Tokenizer) build() {
+	t.tables = unicodeTables()
+	t.seed = maphash.MakeSeed()
 	t.ids = make(map[string]int32, len(t.tokens))
 	for i, tok := range t.tokens {
-		t.ids[tok] = int32(i)
+		if tok != "" {
+			t.ids[tok] = int32(i)
+		}
 	}
-	t.special = map[string]int32{}
+	t.special = map[int32]bool{}
+	var raw, normed []Added
 	for _, a := range t.added {
-		if a.Content == "" {
-			return fmt.Errorf("added token %d is empty", a.ID)
+		if a.Special {
+			t.special[a.ID] = true
 		}
-		t.special[a.Content] = a.ID
-	}
-	for i := range 256 {
-		id, ok := t.ids[byteAlphabet[i]]
-		if !ok {
-			return fmt.Errorf("byte-level vocabulary lacks byte 0x%02x", i)
+		if !a.Normalized {
+			raw = append(raw, a)
+			continue
 		}
-		t.byteIDs[i] = id
-	}
-	t.merges = make(map[pair]merge, len(t.list))
-	for rank, p := range t.list {
-		id, ok := t.ids[t.tokens[p.a]+t.tokens[p.b]]
-		if !ok {
-			return fmt.Errorf("merge %d makes %q, which is not in the vocabulary", rank, t.tokens[p.a]+t.tokens[p.b])
-		}
-		if _, dup := t.merges[p]; !dup {
-			t.merges[p] = merge{int32(rank), id}
+		if a.Content = t.normalize(a.Content); a.Content != "" {
+			normed = append(normed, a)
 		}
 	}
-	t.cache = map[string][]int32{}
-	return nil
-}
-
-// lower is the Lowercase normalizer: each code point on its own, by Unicode's full mapping, of which only U+0130 becomes more
-// than one.
-func lower(s string) string {
-	return strings.ToLower(strings.ReplaceAll(s, "\u0130", "i\u0307"))
+	t.raw, t.normed = newMatcher(raw), newMatcher(normed)
 }

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // TrainOptions say what vocabulary Train makes.
@@ -26,7 +25,11 @@ func Train(texts iter.Seq[string], opt TrainOptions) (*Tokenizer, error) {
 	if opt.VocabSize < 256+len(opt.Special) {
 		return nil, fmt.Errorf("training tokenizer: vocabulary of %d is smaller than 256 bytes and %d special tokens", opt.VocabSize, len(opt.Special))
 	}
-	t := &Tokenizer{lower: opt.Lowercase, digits: true, pattern: patternGPT2}
+	t := &Tokenizer{tables: unicodeTables(), trained: &recipe{lower: opt.Lowercase}, decoders: []decoder{{kind: "ByteLevel"}},
+		steps: []step{{kind: stepDigits, behavior: isolated}, {kind: stepByteLevel, pattern: patternGPT2}}}
+	if opt.Lowercase {
+		t.normalizers = []normalizer{{kind: "Lowercase"}}
+	}
 	for i, s := range opt.Special {
 		if slices.Contains(byteAlphabet[:], s) || slices.Contains(opt.Special[:i], s) {
 			return nil, fmt.Errorf("training tokenizer: special token %q is a token already", s)
@@ -43,9 +46,14 @@ func Train(texts iter.Seq[string], opt TrainOptions) (*Tokenizer, error) {
 		}
 		tr.apply(p)
 	}
-	if err := t.build(); err != nil {
+	t.vocab = make(map[string]int32, len(t.tokens))
+	for i, tok := range t.tokens {
+		t.vocab[tok] = int32(i)
+	}
+	if err := t.newBPE(&modelJSON{Merges: t.trained.list}, true); err != nil {
 		return nil, fmt.Errorf("training tokenizer: %w", err)
 	}
+	t.build()
 	return t, nil
 }
 
@@ -61,10 +69,7 @@ type trainer struct {
 func newTrainer(t *Tokenizer, texts iter.Seq[string]) *trainer {
 	seen := map[string]int{}
 	for s := range texts {
-		if t.lower {
-			s = strings.ToLower(s)
-		}
-		t.words(strings.ToValidUTF8(s, "\uFFFD"), func(w string) { seen[w]++ })
+		t.cut(t.steps, t.normalize(lossy(s)), true, func(w string) { seen[w]++ })
 	}
 	tr := &trainer{t: t, pairs: map[pair]int{}, where: map[pair]map[int]struct{}{}}
 	first := int32(len(t.tokens) - 256)
@@ -119,7 +124,7 @@ func (tr *trainer) best() (pair, int, bool) {
 func (tr *trainer) apply(p pair) {
 	id := int32(len(tr.t.tokens))
 	tr.t.tokens = append(tr.t.tokens, tr.t.tokens[p.a]+tr.t.tokens[p.b])
-	tr.t.list = append(tr.t.list, p)
+	tr.t.trained.list = append(tr.t.trained.list, mergeJSON{tr.t.tokens[p.a], tr.t.tokens[p.b]})
 	touched := map[pair]struct{}{}
 	for w := range tr.where[p] {
 		tr.count(w, -1, touched)
@@ -133,6 +138,20 @@ func (tr *trainer) apply(p pair) {
 			heap.Push(&tr.queue, entry{q, n, tr.key(q)})
 		}
 	}
+}
+
+// mergeAll replaces every occurrence of p in ids, from the left, in place.
+func mergeAll(ids []int32, p pair, id int32) []int32 {
+	out := ids[:0]
+	for i := 0; i < len(ids); i++ {
+		if i+1 < len(ids) && ids[i] == p.a && ids[i+1] == p.b {
+			out = append(out, id)
+			i++
+		} else {
+			out = append(out, ids[i])
+		}
+	}
+	return out
 }
 
 type entry struct {

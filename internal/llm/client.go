@@ -110,9 +110,10 @@ func (c *Client) Price(name string) Price {
 // concerns the run: ErrUnavailable, ErrDenied or the context's.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	var last *Error
+	var from *endpoint // whose failure last is
 	limited := 0
 	for attempt := 1; attempt <= c.opt.Attempts; attempt++ {
-		e, err := c.pool.acquire(ctx)
+		e, err := c.pool.acquire(ctx, from)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +131,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		case !failure.Transient():
 			return nil, failure
 		}
-		if last = failure; failure.Kind == KindRate {
+		if last, from = failure, e; failure.Kind == KindRate {
 			if limited++; limited < maxRateLimited {
 				attempt-- // the endpoint waits, not the request
 			}

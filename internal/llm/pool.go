@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,11 +24,11 @@ func newPool(list []*endpoint, opt *Options) *pool {
 	return &pool{opt: opt, endpoints: list, changed: make(chan struct{}), healthy: time.Now()}
 }
 
-// acquire waits for an endpoint. It must be released.
-func (p *pool) acquire(ctx context.Context) (*endpoint, error) {
+// acquire waits for an endpoint, which must be released. The one that failed the request last is avoided while another works.
+func (p *pool) acquire(ctx context.Context, avoid *endpoint) (*endpoint, error) {
 	for {
 		p.mu.Lock()
-		e, wait, err := p.pick(time.Now())
+		e, wait, err := p.pick(time.Now(), avoid)
 		changed := p.changed
 		p.mu.Unlock()
 		if err != nil {
@@ -58,7 +59,10 @@ func (p *pool) acquire(ctx context.Context) (*endpoint, error) {
 const maxNap = time.Second
 
 // pick returns the freest endpoint, or how long to wait for one.
-func (p *pool) pick(now time.Time) (*endpoint, time.Duration, error) {
+func (p *pool) pick(now time.Time, avoid *endpoint) (*endpoint, time.Duration, error) {
+	if !slices.ContainsFunc(p.endpoints, func(e *endpoint) bool { return e != avoid && e.denied == nil && e.open == 0 }) {
+		avoid = nil
+	}
 	var best *endpoint
 	wait, usable, broken := maxNap, 0, 0
 	var denied []error
@@ -74,7 +78,7 @@ func (p *pool) pick(now time.Time) (*endpoint, time.Duration, error) {
 		switch {
 		case now.Before(e.until):
 			wait = min(wait, e.until.Sub(now))
-		case e.open > 0 && e.probing || e.inFlight >= e.InFlight:
+		case e == avoid, e.open > 0 && e.probing, e.inFlight >= e.InFlight:
 		case best == nil || e.inFlight*best.InFlight < best.inFlight*e.InFlight:
 			best = e
 		}

@@ -14,6 +14,7 @@ package eval
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -129,6 +130,34 @@ func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 		r.NIL.AUROC = stat.AUROC(nils.scores, nils.isNIL)
 	}
 	return r, nil
+}
+
+// Columns returns the documents of predictions, sorted, and Recall@1 of each stratum as a column over them; "" is all. It is what
+// analyses over several runs resample.
+func Columns(preds []prediction.Prediction, strata []string, opt Options) ([]string, []stat.Column, error) {
+	opt.Protocol = cmp.Or(opt.Protocol, Strict)
+	var scratch Result
+	var list []outcome
+	for i := range preds {
+		if o, ok := scratch.outcome(&preds[i], opt); ok {
+			list = append(list, o)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil, fmt.Errorf("none of %d predictions has a gold concept", len(preds))
+	}
+	docs := documents(list)
+	out := make([]stat.Column, len(strata))
+	for i, s := range strata {
+		columns := newColumns(len(docs))
+		for _, o := range list {
+			if s == "" || slices.Contains(o.tags, s) {
+				add(columns, docs[o.doc], o.values())
+			}
+		}
+		out[i] = columns[0]
+	}
+	return slices.Sorted(maps.Keys(docs)), out, nil
 }
 
 // outcome scores one prediction; false when it does not count.

@@ -2,7 +2,7 @@ package report
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
 	"slices"
@@ -12,25 +12,46 @@ import (
 	"syncabel/internal/stat"
 )
 
-//go:embed page.html
-var page string
+//go:embed pages/*.html
+var pageFiles embed.FS
 
-// HTML renders the report as one file without outside references.
-func (r *Report) HTML() ([]byte, error) {
-	t, err := template.New("report").Funcs(template.FuncMap{
-		"title": ColumnTitle, "percent": Percent, "points": Points, "bar": bar, "cell": cellOf, "size": r.size, "noise": noise,
+// pages parses the pages, which share their style.
+func pages() (*template.Template, error) {
+	t, err := template.New("pages").Funcs(template.FuncMap{
+		"title": ColumnTitle, "percent": Percent, "points": Points, "bar": bar, "cell": cellOf, "noise": eval.Noise, "heat": heat,
 		"counts": counts, "bracketed": bracketed, "probability": func(p float64) string { return fmt.Sprintf("%.2f", p) },
 		"join":  func(s []string) string { return strings.Join(s, ", ") },
 		"seeds": func(row Row) string { return strings.TrimSpace(seedNote(&row)) },
-	}).Parse(page)
+	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
-		return nil, fmt.Errorf("reading the report's page: %w", err)
+		return nil, fmt.Errorf("reading the report's pages: %w", err)
+	}
+	return t, nil
+}
+
+// HTML renders the report as one file without outside references.
+func (r *Report) HTML() ([]byte, error) {
+	t, err := pages()
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, r); err != nil {
+	if err := t.ExecuteTemplate(&b, "report.html", r); err != nil {
 		return nil, fmt.Errorf("rendering the report: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// heat shades a count by its share of the row.
+func heat(n int, row []int) template.HTMLAttr {
+	total := 0
+	for _, v := range row {
+		total += v
+	}
+	if n == 0 || total == 0 {
+		return ""
+	}
+	return template.HTMLAttr(fmt.Sprintf(` style="background:color-mix(in srgb,var(--fill) %d%%,transparent)"`, 10+50*n/total))
 }
 
 // cellOf returns a row's interval in a stratum, or nil.
@@ -41,8 +62,6 @@ func cellOf(row Row, stratum string) *eval.Cell {
 	}
 	return &c
 }
-
-func noise(t stat.Test) bool { return t.Low <= 0 && t.High >= 0 }
 
 // bar draws a value with its interval on a scale of 0 to 100.
 func bar(i stat.Interval) template.HTML {

@@ -4,9 +4,7 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,16 +27,23 @@ type Report struct {
 	Comparisons []Comparison `json:"comparisons"`
 	Stages      []Stage      `json:"stages"`
 	Errors      []Error      `json:"errors"`
+	Cards       []Card       `json:"-"`
+	// Confusion counts the groups of annotations against those of the first candidates of system ConfusionOf.
+	Confusion   *stat.Confusion `json:"group_confusion,omitempty"`
+	ConfusionOf string          `json:"group_confusion_of,omitempty"`
 }
 
 // A Row is one system. With several seeds its figures are means over them.
 type Row struct {
 	System  string               `json:"system"`
+	Model   string               `json:"model,omitempty"` // variant; empty for string comparison
 	Mode    string               `json:"mode"`
 	Seeds   int                  `json:"seeds"`
 	BySeed  []float64            `json:"recall@1_by_seed"`
 	Overall eval.Cell            `json:"overall"`
 	Strata  map[string]eval.Cell `json:"strata"`
+
+	Selective *eval.Selective `json:"selective,omitempty"` // nil where predictions have no confidence
 }
 
 // A Comparison is a paired difference of Recall@1, A minus B.
@@ -64,6 +69,7 @@ type Error struct {
 	Text       string                 `json:"text"`
 	Sentence   string                 `json:"sentence"`
 	Gold       string                 `json:"gold"`
+	Why        []string               `json:"why"` // what is known about the cause
 	Tags       []string               `json:"tags"`
 	Candidates []prediction.Candidate `json:"candidates"`
 }
@@ -71,22 +77,59 @@ type Error struct {
 // MaxErrors bounds the list of errors in a report.
 const MaxErrors = 60
 
-// Errors lists the first mentions whose first candidate is no part of the gold.
-func Errors(preds []prediction.Prediction, limit int) []Error {
+// Errors lists the first mentions whose first candidate is no part of the gold. name returns the preferred name of a concept, or
+// "" when there is no such concept.
+func Errors(preds []prediction.Prediction, limit int, name func(id string) string) []Error {
 	var out []Error
-	for _, p := range preds {
-		if len(p.Gold) == 0 || len(out) == limit {
-			continue
-		}
-		ok := len(p.Candidates) > 0 && slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.Contains(g, p.Candidates[0].Code) })
-		if ok {
+	for i := range preds {
+		p := &preds[i]
+		if len(p.Gold) == 0 || len(out) == limit || goldRank(p, 1) == 1 {
 			continue
 		}
 		var gold []string
 		for _, g := range p.Gold {
-			gold = append(gold, strings.Join(g, "+"))
+			var parts []string
+			for _, id := range g {
+				parts = append(parts, strings.TrimSpace(id+" "+name(id)))
+			}
+			gold = append(gold, strings.Join(parts, " + "))
 		}
-		out = append(out, Error{p.Document, p.Text, p.Sentence, strings.Join(gold, " or "), p.Tags, p.Candidates[:min(3, len(p.Candidates))]})
+		out = append(out, Error{p.Document, p.Text, p.Sentence, strings.Join(gold, " or "), why(p, name), p.Tags, p.Candidates[:min(3, len(p.Candidates))]})
+	}
+	return out
+}
+
+// goldRank is the rank of the first of the best k candidates that names a part of a gold answer, from 1; 0: none.
+func goldRank(p *prediction.Prediction, k int) int {
+	for r, c := range p.Candidates[:min(k, len(p.Candidates))] {
+		if slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.Contains(g, c.Code) }) {
+			return r + 1
+		}
+	}
+	return 0
+}
+
+// why says what can be known about an error from the prediction itself.
+func why(p *prediction.Prediction, name func(string) string) []string {
+	var out []string
+	rank := goldRank(p, len(p.Candidates))
+	switch {
+	case !slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.ContainsFunc(g, func(id string) bool { return name(id) != "" }) }):
+		out = append(out, "gold is not in the knowledge base")
+	case len(p.Candidates) == 0:
+		out = append(out, "abstained")
+	case rank > 0:
+		out = append(out, fmt.Sprintf("gold is candidate %d", rank))
+	default:
+		out = append(out, "gold is not among the candidates")
+	}
+	if slices.Contains(p.Tags, eval.UnseenConcept) {
+		out = append(out, "training never showed the concept")
+	} else if slices.Contains(p.Tags, eval.SeenMention) && slices.Contains(p.Tags, eval.UnseenPair) {
+		out = append(out, "training showed the mention with another concept")
+	}
+	if slices.ContainsFunc(p.Gold, func(g []string) bool { return len(g) > 1 }) {
+		out = append(out, "several concepts are meant")
 	}
 	return out
 }
@@ -146,14 +189,8 @@ func (row *Row) Cell(stratum string) (eval.Cell, bool) {
 func (r *Report) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: Recall@1 in percent [95 %% interval] on the %s split, %d documents\n", r.Title, r.Split, r.Documents)
-	columns := r.Columns()
-	cut := slices.IndexFunc(columns, func(c string) bool { return strings.HasPrefix(c, "language ") })
-	if cut < 0 {
-		cut = len(columns)
-	}
-	r.table(&b, columns[:cut])
-	if cut < len(columns) {
-		r.table(&b, columns[cut:])
+	for _, t := range r.Tables() {
+		b.WriteString("\n" + t.text())
 	}
 	for i := range r.Rows {
 		if note := seedNote(&r.Rows[i]); note != "" {
@@ -164,35 +201,43 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// table writes one line a system, one column a stratum.
-func (r *Report) table(b *strings.Builder, columns []string) {
-	const column = 18
-	width := 8
-	for _, row := range r.Rows {
-		width = max(width, len(row.System))
+// Tables are the systems by strata: first all mentions and the strata of training, then the languages.
+func (r *Report) Tables() []Table {
+	columns := r.Columns()
+	cut := slices.IndexFunc(columns, func(c string) bool { return strings.HasPrefix(c, "language ") })
+	if cut < 0 {
+		cut = len(columns)
 	}
-	line := func(title string, cell func(string) string) {
-		var s strings.Builder
-		fmt.Fprintf(&s, "%-*s", width, title)
-		for _, c := range columns {
-			fmt.Fprintf(&s, "  %-*s", column, cell(c))
-		}
-		b.WriteString(strings.TrimRight(s.String(), " ") + "\n")
+	out := []Table{r.table(columns[:cut])}
+	if cut < len(columns) {
+		out = append(out, r.table(columns[cut:]))
 	}
-	b.WriteString("\n")
-	line("", ColumnTitle)
-	line("mentions", func(c string) string { return fmt.Sprint(r.size(c)) })
-	for i := range r.Rows {
-		line(r.Rows[i].System, func(c string) string {
-			if cell, ok := r.Rows[i].Cell(c); ok {
-				return Percent(cell.Recall1)
-			}
-			return "-"
-		})
-	}
+	return out
 }
 
-func (r *Report) size(stratum string) int {
+// table has one line a system, one column a stratum.
+func (r *Report) table(columns []string) Table {
+	t := Table{Head: []string{""}, Rows: [][]string{{"mentions"}}}
+	for _, c := range columns {
+		t.Head = append(t.Head, ColumnTitle(c))
+		t.Rows[0] = append(t.Rows[0], fmt.Sprint(r.Size(c)))
+	}
+	for i := range r.Rows {
+		row := []string{r.Rows[i].System}
+		for _, c := range columns {
+			text := "-"
+			if cell, ok := r.Rows[i].Cell(c); ok {
+				text = Percent(cell.Recall1)
+			}
+			row = append(row, text)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// Size is the number of mentions of a stratum, counted once however many seeds there are.
+func (r *Report) Size(stratum string) int {
 	for i := range r.Rows {
 		if c, ok := r.Rows[i].Cell(stratum); ok {
 			return c.N / max(r.Rows[i].Seeds, 1)
@@ -230,27 +275,25 @@ func (r *Report) differences(b *strings.Builder) {
 // Points writes a difference as "+2.5 [-0.5 5.2]", with a mark where it is within noise.
 func Points(t stat.Test) string {
 	mark := ""
-	if t.Low <= 0 && t.High >= 0 {
+	if eval.Noise(t) {
 		mark = " ~"
 	}
 	return fmt.Sprintf("%+.1f [%+.1f %+.1f]%s", 100*t.Difference, 100*t.Low, 100*t.High, mark)
 }
 
-// Write writes report.json, report.txt and index.html into a folder.
+// Write writes report.json, report.txt, report.md, index.html and the cards into a folder.
 func (r *Report) Write(dir string) error {
-	b, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return fmt.Errorf("encoding report: %w", err)
-	}
-	if err := artifact.WriteFile(filepath.Join(dir, "report.json"), append(b, '\n')); err != nil {
-		return err
-	}
-	if err := artifact.WriteFile(filepath.Join(dir, "report.txt"), []byte(r.Text())); err != nil {
-		return err
-	}
 	page, err := r.HTML()
 	if err != nil {
 		return err
 	}
-	return artifact.WriteFile(filepath.Join(dir, "index.html"), page)
+	var md []string
+	for _, t := range r.Tables() {
+		md = append(md, t.markdown())
+	}
+	files := map[string][]byte{"report.txt": []byte(r.Text()), "report.md": []byte(strings.Join(md, "\n")), "index.html": page}
+	for _, c := range r.Cards {
+		files[c.File] = []byte(c.Text)
+	}
+	return writeAll(dir, r, files)
 }

@@ -37,7 +37,7 @@ func Bootstrap(columns []Column, samples int, seed uint64) []Interval {
 	draws := Resample(columns, samples, seed)
 	out := make([]Interval, len(columns))
 	for c, col := range columns {
-		out[c] = interval(ratio(col.sum()), draws[c])
+		out[c] = IntervalOf(col.Ratio(), draws[c])
 	}
 	return out
 }
@@ -53,10 +53,15 @@ type Test struct {
 // Paired bootstraps the difference a-b of two columns over the same documents.
 func Paired(a, b Column, samples int, seed uint64) Test {
 	draws := Resample([]Column{a, b}, samples, seed)
-	diff := make([]float64, len(draws[0]))
+	return TestOf(a.Ratio()-b.Ratio(), draws[0], draws[1])
+}
+
+// TestOf is the test of a difference with the resamples of both sides, paired.
+func TestOf(difference float64, a, b []float64) Test {
+	diff := make([]float64, len(a))
 	below, above := 0, 0
 	for i := range diff {
-		diff[i] = draws[0][i] - draws[1][i]
+		diff[i] = a[i] - b[i]
 		if diff[i] <= 0 {
 			below++
 		}
@@ -64,7 +69,7 @@ func Paired(a, b Column, samples int, seed uint64) Test {
 			above++
 		}
 	}
-	iv := interval(ratio(a.sum())-ratio(b.sum()), diff)
+	iv := IntervalOf(difference, diff)
 	p := 2 * float64(min(below, above)+1) / float64(len(diff)+1)
 	return Test{iv.Value, iv.Low, iv.High, math.Min(p, 1)}
 }
@@ -157,6 +162,15 @@ func draw(times []float64, seed uint64, sample int) {
 	}
 }
 
+// Ratio is the column's value over all documents; 0 without a denominator.
+func (c Column) Ratio() float64 { return ratio(c.sum()) }
+
+// N is the sum of the denominators, the number of mentions in columns that count them.
+func (c Column) N() int {
+	_, den := c.sum()
+	return int(den)
+}
+
 func (c Column) sum() (num, den float64) {
 	for i := range c.Num {
 		num += c.Num[i]
@@ -172,7 +186,8 @@ func ratio(num, den float64) float64 {
 	return num / den
 }
 
-func interval(value float64, draws []float64) Interval {
+// IntervalOf returns a value with the percentile interval of its resamples.
+func IntervalOf(value float64, draws []float64) Interval {
 	if len(draws) == 0 {
 		return Interval{value, value, value}
 	}

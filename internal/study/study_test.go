@@ -97,7 +97,7 @@ func TestAnalyse(t *testing.T) {
 	if c := mixed.Crossing; math.Abs(*c.Value-0.5) > 1e-9 || *c.Low > 0.5 || *c.High < 0.5 || c.Documents != 50 || c.Mentions != 500 {
 		t.Errorf("crossing %v [%v %v] %+v", *c.Value, *c.Low, *c.High, c)
 	}
-	if p := mixed.Points[0]; p.N != 1000 || p.NSeen != 500 || p.Recall1.Value != 0.5 || p.Recall1.Low >= p.Recall1.High {
+	if p := mixed.Points[0]; p.N != 1000 || p.NSeen != 500 || p.Recall1.Value != 0.5 || p.Seen.Low >= p.Seen.High {
 		t.Errorf("%+v", p)
 	}
 	for i, j := 0, len(outcomes)-1; i < j; i, j = i+1, j-1 {

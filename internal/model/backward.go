@@ -34,6 +34,9 @@ func (g *grads) grow(t int) {
 func (n *network) backward(g *grads, b *Batch) {
 	c := n.m.Config
 	for l := len(n.layers) - 1; l >= 0; l-- {
+		if n.recompute && l < len(n.layers)-1 { // the last layer's memory is as the forward pass left it
+			n.block(&n.m.layers[l], &n.layers[l], n.after(l), len(b.Tokens), c.window(l))
+		}
 		n.blockBackward(&n.m.layers[l], &g.g.layers[l], &n.layers[l], g, len(b.Tokens), c.window(l))
 	}
 	for i, tok := range b.Tokens {

@@ -45,6 +45,9 @@ type network struct {
 	inv      []float32
 	seg      []int32 // (segments+1)
 	cap      int
+
+	// recompute keeps only the input of each layer; everything else is one layer's memory, which the backward pass fills again.
+	recompute bool
 }
 
 func (n *network) grow(t int) {
@@ -57,6 +60,11 @@ func (n *network) grow(t int) {
 	n.layers = make([]acts, c.Layers)
 	f := func(k int) []float32 { return make([]float32, t*k) }
 	for i := range n.layers {
+		if i > 0 && n.recompute {
+			n.layers[i] = n.layers[0]
+			n.layers[i].x = f(c.Width)
+			continue
+		}
 		n.layers[i] = acts{x: f(c.Width), inv1: f(1), n1: f(c.Width), qkv: f(qd + 2*kd), y: f(qd), xm: f(c.Width), inv2: f(1), n2: f(c.Width),
 			gu: f(2 * c.Hidden), h: f(c.Hidden)}
 		if c.qkNorm() {
@@ -78,12 +86,16 @@ func (n *network) forward(b *Batch) {
 		copy(x[i*c.Width:(i+1)*c.Width], m.embed[int(tok)*c.Width:])
 	}
 	for l := range n.layers {
-		next := n.x
-		if l+1 < len(n.layers) {
-			next = n.layers[l+1].x
-		}
-		n.block(&m.layers[l], &n.layers[l], next, t, c.window(l))
+		n.block(&m.layers[l], &n.layers[l], n.after(l), t, c.window(l))
 	}
+}
+
+// after returns where the output of layer l goes.
+func (n *network) after(l int) []float32 {
+	if l+1 < len(n.layers) {
+		return n.layers[l+1].x
+	}
+	return n.x
 }
 
 // block runs one layer: x -> xm = x + attention(norm(x)) -> next = xm + mlp(norm(xm)).

@@ -124,6 +124,29 @@ func (m *Model) slice() {
 	}
 }
 
+// Grow gives the model a vocabulary of at least v: new embeddings are the mean of the others, the best guess about a token of
+// which nothing is known.
+func (m *Model) Grow(v int) *Model {
+	if v <= m.Config.Vocab {
+		return m
+	}
+	c := m.Config
+	c.Vocab = v
+	out := NewEmpty(c)
+	for i, t := range m.tensor {
+		to := out.tensor[i].Data
+		copy(to, t.Data)
+		for j := len(t.Data); j < len(to); j++ {
+			var sum float64
+			for k := j % c.Width; k < len(t.Data); k += c.Width {
+				sum += float64(t.Data[k])
+			}
+			to[j] = float32(sum / float64(m.Config.Vocab))
+		}
+	}
+	return out
+}
+
 // head returns the first n weights, or nothing where there is no memory.
 func head(x []float32, n int) []float32 {
 	if x == nil {

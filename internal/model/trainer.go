@@ -18,6 +18,11 @@ type TrainerOptions struct {
 	Clip    float32 // largest norm of the gradient; default 1
 	EmbedLR float32 // factor of the learning rate of embeddings; default 8, as they start eight times as wide
 	Threads int     // 0: all processors. It does not change the result.
+
+	// Recompute keeps one layer's activations instead of all and computes the others again in the backward pass: the same bits for
+	// about a third more time, for long sequences and wide models.
+	Recompute bool
+	LoRA      *LoRA // train these adapters instead of the weights
 }
 
 // StepStats of one step.
@@ -59,9 +64,13 @@ func NewTrainer(m *Model, opt TrainerOptions) *Trainer {
 	opt.Beta1, opt.Beta2 = cmp.Or(opt.Beta1, 0.9), cmp.Or(opt.Beta2, 0.98)
 	opt.Eps, opt.Clip, opt.EmbedLR = cmp.Or(opt.Eps, 1e-8), cmp.Or(opt.Clip, 1), cmp.Or(opt.EmbedLR, embedGain)
 	pool := kernel.NewPool(opt.Threads)
-	t := &Trainer{m: m, opt: opt, pool: pool, net: network{m: m, pool: pool}}
+	t := &Trainer{m: m, opt: opt, pool: pool, net: network{m: m, pool: pool, recompute: opt.Recompute}}
 	t.g.g = NewEmpty(m.Config)
-	t.mom1, t.mom2 = make([]float32, m.Params()), make([]float32, m.Params())
+	n := m.Params()
+	if opt.LoRA != nil {
+		n = len(opt.LoRA.arena)
+	}
+	t.mom1, t.mom2 = make([]float32, n), make([]float32, n)
 	c := m.Config
 	t.hidden, t.dhidden = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
 	t.picked, t.dpicked = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
@@ -79,8 +88,21 @@ func (t *Trainer) Steps() int { return t.steps }
 // Moments returns the optimizer's state, each shaped like the concatenation of Tensors, for checkpoints.
 func (t *Trainer) Moments() (first, second []float32) { return t.mom1, t.mom2 }
 
-// Resume sets the number of steps made after the moments were restored.
-func (t *Trainer) Resume(steps int) { t.steps = steps }
+// Trainable returns what is trained: the model's tensors, or the adapters.
+func (t *Trainer) Trainable() []Tensor {
+	if t.opt.LoRA != nil {
+		return t.opt.LoRA.tensor
+	}
+	return t.m.tensor
+}
+
+// Resume sets the number of steps made after moments and trainable tensors were restored.
+func (t *Trainer) Resume(steps int) {
+	t.steps = steps
+	if t.opt.LoRA != nil {
+		t.opt.LoRA.merge(t.pool)
+	}
+}
 
 // Gradients returns the gradients of the last Step or Gradient, in the order of Tensors.
 func (t *Trainer) Gradients() []Tensor { return t.g.g.tensor }
@@ -103,7 +125,7 @@ func (t *Trainer) Gradient(b *Batch) (StepStats, error) {
 	}
 	s.Loss = sum / float64(len(t.rows))
 	t.net.backward(&t.g, b)
-	s.GradNorm = t.gradNorm()
+	s.GradNorm = norm(t.g.g.arena)
 	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) || math.IsNaN(s.GradNorm) || math.IsInf(s.GradNorm, 0) {
 		return s, ErrDiverged
 	}
@@ -116,7 +138,14 @@ func (t *Trainer) Step(b *Batch, lr float32) (StepStats, error) {
 	if err != nil {
 		return s, err
 	}
-	t.update(lr, s.GradNorm)
+	if l := t.opt.LoRA; l != nil {
+		l.project(t.pool, t.g.g)
+		s.GradNorm = norm(l.grad)
+		t.update(l.tensor, l.grads, lr, s.GradNorm)
+		l.merge(t.pool)
+		return s, nil
+	}
+	t.update(t.m.tensor, t.g.g.tensor, lr, s.GradNorm)
 	return s, nil
 }
 
@@ -164,10 +193,9 @@ func (t *Trainer) head(b *Batch, rows []int32, scale float32) float64 {
 	return sum
 }
 
-// gradNorm is the Euclidean norm of all gradients, summed in blocks of fixed size.
-func (t *Trainer) gradNorm() float64 {
+// norm is the Euclidean norm of gradients, summed in blocks of fixed size.
+func norm(g []float32) float64 {
 	const block = 1 << 14
-	g := t.g.g.arena
 	var sum float64
 	for lo := 0; lo < len(g); lo += block {
 		part := g[lo:min(lo+block, len(g))]
@@ -176,7 +204,7 @@ func (t *Trainer) gradNorm() float64 {
 	return math.Sqrt(sum)
 }
 
-func (t *Trainer) update(lr float32, norm float64) {
+func (t *Trainer) update(weights, grads []Tensor, lr float32, norm float64) {
 	t.steps++
 	a := kernel.AdamW{Beta1: t.opt.Beta1, Beta2: t.opt.Beta2, Eps: t.opt.Eps, Clip: 1,
 		Correct1: float32(1 - math.Pow(float64(t.opt.Beta1), float64(t.steps))),
@@ -185,7 +213,7 @@ func (t *Trainer) update(lr float32, norm float64) {
 		a.Clip = t.opt.Clip / float32(norm)
 	}
 	at := 0
-	for i, w := range t.m.tensor {
+	for i, w := range weights {
 		o := a
 		o.LR, o.Decay = lr, t.opt.Decay
 		if w.Norm {
@@ -195,7 +223,7 @@ func (t *Trainer) update(lr float32, norm float64) {
 			// The same relative change as the other weights, decay included.
 			o.LR, o.Decay = lr*t.opt.EmbedLR, t.opt.Decay/t.opt.EmbedLR
 		}
-		n, g := len(w.Data), t.g.g.tensor[i].Data
+		n, g := len(w.Data), grads[i].Data
 		m1, m2 := t.mom1[at:at+n], t.mom2[at:at+n]
 		at += n
 		const block = 1 << 13

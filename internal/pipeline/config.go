@@ -81,6 +81,13 @@ type Train struct {
 	Words   int     `toml:"words"`   // of context window (default 10) and document (default 300), to either side
 	Memory  int     `toml:"memory"`  // earlier links of the document in the prompt; default none
 
+	// Base is the folder of a model to fine-tune, in the form of Hugging Face (see `syncabel import model`); without it a model is
+	// trained from scratch.
+	Base      string  `toml:"base" json:",omitempty"`
+	LoRA      int     `toml:"lora" json:",omitempty"`       // rank of adapters to train on base, kept in the folder adapter too; 0: train all weights
+	LoRAAlpha float64 `toml:"lora_alpha" json:",omitempty"` // their scale is lora_alpha/lora; default twice the rank
+	Recompute bool    `toml:"recompute" json:",omitempty"`  // activations again in the backward pass: less memory, a third more time
+
 	Preset      string  `toml:"preset"`     // tiny, small, base; default small
 	Vocabulary  int     `toml:"vocabulary"` // tokens; default 4000
 	Tokens      int     `toml:"tokens"`     // budget of training tokens
@@ -211,6 +218,21 @@ func (c *Config) check(name string) error {
 			return fmt.Errorf("%s: every [[model]] needs a name of its own without / and @; %q is not", name, m.Name)
 		}
 		names = append(names, m.Name)
+		if err := m.check(); err != nil {
+			return fmt.Errorf("%s: model %s: %w", name, m.Name, err)
+		}
+	}
+	return nil
+}
+
+func (t *Train) check() error {
+	switch {
+	case t.Base != "" && (t.Preset != "" || t.Vocabulary != 0):
+		return errors.New("train.base brings its own size and vocabulary: remove train.preset and train.vocabulary")
+	case t.Base == "" && t.LoRA != 0:
+		return errors.New("train.lora needs train.base: adapters are put on a model that exists")
+	case t.LoRA < 0:
+		return fmt.Errorf("train.lora = %d is no rank", t.LoRA)
 	}
 	return nil
 }

@@ -80,8 +80,16 @@ func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 	if d.subset != "" {
 		inputs["subset"] = d.subset
 	}
+	key := cfg
+	if cfg.Base != "" { // what is in the folder counts, not where it lies
+		h, err := artifact.HashPath(r.cfg.path(cfg.Base))
+		if err != nil {
+			return nil, fmt.Errorf("reading train.base: %w", err)
+		}
+		inputs["base"], key.Base = h.SHA256, ""
+	}
 	var err error
-	f.model, err = r.do("model", f.name, seed, fitKey{cfg, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
+	f.model, err = r.do("model", f.name, seed, fitKey{key, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
 		return r.train(d, cfg, seed, a)
 	})
 	if err != nil {
@@ -106,19 +114,20 @@ func tuneKey(l Link) Link {
 	return l
 }
 
-// train makes tokenizer and model from scratch.
+// train makes tokenizer and model, from scratch or from a base.
 func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) error {
 	set, err := dataset.New(d.k, d.stage0.Vectorizer(), d.train, d.written, datasetOptions(cfg, r.cfg.Link, seed))
 	if err != nil {
 		return err
 	}
-	tok, m, err := fresh(d, cfg, seed)
+	s, err := r.start(d, cfg, seed, a.Dir)
 	if err != nil {
 		return err
 	}
-	res, err := train.Run(r.ctx, m, tok, set.Stream(), train.Options{Tokens: cfg.Tokens, BatchTokens: cfg.BatchTokens, LR: cfg.LR, FinalLR: cfg.FinalLR,
-		Warmup: cfg.Warmup, Decay: cfg.Decay, MaxLength: cfg.MaxLength, Seed: seed, Threads: r.opt.Threads, Dir: a.Dir,
-		Progress: r.progress("model " + cfg.Name)})
+	m := s.model
+	res, err := train.Run(r.ctx, m, s.tok, set.Stream(), train.Options{Tokens: cfg.Tokens, BatchTokens: cfg.BatchTokens, LR: s.lr, FinalLR: cfg.FinalLR,
+		Warmup: cfg.Warmup, Decay: cfg.Decay, EmbedLR: s.embedLR, MaxLength: cfg.MaxLength, Seed: seed, Threads: r.opt.Threads, Dir: a.Dir,
+		Recompute: cfg.Recompute, LoRA: s.lora, Progress: r.progress("model " + cfg.Name)})
 	if err != nil {
 		return err
 	}
@@ -135,10 +144,7 @@ func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) erro
 	if err := a.WriteJSON("training.json", res.Log); err != nil {
 		return err
 	}
-	if err := tok.WriteFile(a.Dir); err != nil {
-		return err
-	}
-	return checkpoint.Save(a.Dir, m)
+	return s.save(a, cfg)
 }
 
 func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {
@@ -148,28 +154,6 @@ func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {
 
 func markupOptions(cfg Train) markup.Options {
 	return markup.Options{Context: cfg.Context, Words: cfg.Words, Memory: cfg.Memory}
-}
-
-// Marks of the beginning and the end of a sequence.
-const (
-	bosToken = "<s>"
-	eosToken = "</s>"
-)
-
-// fresh trains the tokenizer on names and training text and draws the first weights.
-func fresh(d *data, cfg Train, seed uint64) (*tokenizer.Tokenizer, *model.Model, error) {
-	special := append([]string{bosToken, eosToken}, markup.Marks(d.k.Groups(), nil)...)
-	tok, err := tokenizer.Train(d.texts(cfg), tokenizer.TrainOptions{VocabSize: cmp.Or(cfg.Vocabulary, 4000), Special: special, Lowercase: true})
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := model.Preset(cmp.Or(cfg.Preset, "small"), tok.VocabSize())
-	if err != nil {
-		return nil, nil, err
-	}
-	c.BOS, _ = tok.ID(bosToken)
-	c.EOS, _ = tok.ID(eosToken)
-	return tok, model.New(c, seed), nil
 }
 
 // texts yields what the tokenizer learns from: every name, every training mention, and the training text where prompts
@@ -208,8 +192,11 @@ func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
 	if err != nil {
 		return err
 	}
-	eos, _ := tok.ID(eosToken)
-	t, long, err := link.BuildTrie(d.k, tok, trie.Options{EOS: eos, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash, All: true})
+	c, err := checkpoint.Config(f.model.path)
+	if err != nil {
+		return err
+	}
+	t, long, err := link.BuildTrie(d.k, tok, trie.Options{EOS: c.EOS, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash, All: true})
 	if err != nil {
 		return err
 	}

@@ -36,11 +36,24 @@ func (t *Tokenizer) MarshalJSON() ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// WriteFile writes tokenizer.json into a folder.
-func (t *Tokenizer) WriteFile(dir string) error {
+// WriteFile writes tokenizer.json into a folder, and the tokenizer_config.json that tells transformers which tokens begin and end a
+// text.
+func (t *Tokenizer) WriteFile(dir, bos, eos string) error {
 	b, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("writing tokenizer: %w", err)
 	}
-	return artifact.WriteFile(filepath.Join(dir, FileName), b)
+	if err := artifact.WriteFile(filepath.Join(dir, FileName), b); err != nil {
+		return err
+	}
+	config := struct {
+		Class   string `json:"tokenizer_class"`
+		BOS     string `json:"bos_token"`
+		EOS     string `json:"eos_token"`
+		Cleanup bool   `json:"clean_up_tokenization_spaces"`
+	}{Class: "PreTrainedTokenizerFast", BOS: bos, EOS: eos}
+	if b, err = json.MarshalIndent(config, "", " "); err != nil {
+		return fmt.Errorf("writing tokenizer: %w", err)
+	}
+	return artifact.WriteFile(filepath.Join(dir, "tokenizer_config.json"), append(b, '\n'))
 }

@@ -33,6 +33,9 @@ type Options struct {
 	Decay       float64 // weight decay; default 0.05
 	Seed        uint64
 	Threads     int
+	EmbedLR     float64       // factor of the learning rate of embeddings; default 8 for models from scratch, see model; 1 for others
+	Recompute   bool          // see model.TrainerOptions
+	LoRA        *model.LoRA   // train adapters instead of the weights
 	MaxLength   int           // longest example in tokens; longer ones are left out and counted; default 256
 	Dir         string        // where the training state is kept for resuming; empty: nowhere
 	Every       time.Duration // between two saved states; default 30 s
@@ -59,6 +62,8 @@ type Result struct {
 
 // Encode turns an example into input tokens and targets, both of the same length:
 //
+// A model without a BOS token (bos -1) has none in front.
+//
 //	sequence = <s> prompt name </s>;  tokens = sequence[:n-1];  targets[i] = sequence[i+1] inside the name and at its end, else -1
 func Encode(tok *tokenizer.Tokenizer, bos, eos int32, prompt, target []markup.Segment) (tokens, targets []int32) {
 	seq := EncodePrompt(tok, bos, prompt)
@@ -77,7 +82,11 @@ func Encode(tok *tokenizer.Tokenizer, bos, eos int32, prompt, target []markup.Se
 
 // EncodePrompt returns <s> and the prompt.
 func EncodePrompt(tok *tokenizer.Tokenizer, bos int32, prompt []markup.Segment) []int32 {
-	return AppendSegments(tok, []int32{bos}, prompt)
+	var start []int32
+	if bos >= 0 {
+		start = append(start, bos)
+	}
+	return AppendSegments(tok, start, prompt)
 }
 
 // AppendSegments encodes segments: our marks with special tokens, the user's text without.
@@ -114,7 +123,8 @@ type run struct {
 func Run(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, src Source, opt Options) (*Result, error) {
 	opt = defaults(opt)
 	r := &run{opt: opt, tok: tok, m: m, src: src, total: max(opt.Tokens/opt.BatchTokens, 1)}
-	r.tr = model.NewTrainer(m, model.TrainerOptions{Decay: float32(opt.Decay), Threads: opt.Threads})
+	r.tr = model.NewTrainer(m, model.TrainerOptions{Decay: float32(opt.Decay), EmbedLR: float32(opt.EmbedLR), Threads: opt.Threads,
+		Recompute: opt.Recompute, LoRA: opt.LoRA})
 	defer r.tr.Close()
 	r.res.Examples = map[string]int{}
 	if err := r.resume(); err != nil {
@@ -162,7 +172,7 @@ func (r *run) resume() error {
 	if r.opt.Dir == "" {
 		return nil
 	}
-	saved, ok, err := checkpoint.LoadState(r.opt.Dir, r.m, r.tr)
+	saved, ok, err := checkpoint.LoadState(r.opt.Dir, r.tr)
 	var p progress
 	if err == nil && ok {
 		err = json.Unmarshal([]byte(saved), &p)
@@ -191,7 +201,7 @@ func (r *run) save() error {
 	}
 	b, err := json.Marshal(p)
 	if err == nil {
-		err = checkpoint.SaveState(r.opt.Dir, r.m, r.tr, string(b))
+		err = checkpoint.SaveState(r.opt.Dir, r.tr, string(b))
 	}
 	if err != nil {
 		return fmt.Errorf("saving training state: %w", err)

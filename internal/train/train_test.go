@@ -82,6 +82,50 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestResumeLoRA: the same with adapters, whose state holds no other weights.
+func TestResumeLoRA(t *testing.T) {
+	var want []float32
+	for _, stop := range []int64{0, 9} {
+		m, tok := fresh(t)
+		opt := options
+		opt.Tokens, opt.LR, opt.Dir = 2000, 1e-2, t.TempDir()
+		run := func(ctx context.Context) error {
+			m, _ = fresh(t)
+			var err error
+			if opt.LoRA, err = model.NewLoRA(m, model.LoRAOptions{Rank: 4}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = Run(ctx, m, tok, &source{}, opt)
+			return err
+		}
+		if stop > 0 {
+			ctx, cancel := context.WithCancel(context.Background())
+			opt.Progress = func(done, _ int64) {
+				if done == stop {
+					cancel()
+				}
+			}
+			if err := run(ctx); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			cancel()
+			opt.Progress = nil
+		}
+		if err := run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		var got []float32
+		for _, w := range m.Tensors() {
+			got = append(got, w.Data...)
+		}
+		if want == nil {
+			want = got
+		} else if !slices.Equal(got, want) {
+			t.Error("weights differ after a resume")
+		}
+	}
+}
+
 func TestEncode(t *testing.T) {
 	_, tok := fresh(t)
 	tokens, targets := Encode(tok, 0, 1, markup.Bare("gout", "Disorders", "en"), markup.Target([]string{"gout"}))

@@ -37,13 +37,13 @@ func TestState(t *testing.T) {
 	m, dir := small(t), t.TempDir()
 	tr := model.NewTrainer(m, model.TrainerOptions{Threads: 1})
 	defer tr.Close()
-	if _, ok, err := LoadState(dir, m, tr); ok || err != nil {
+	if _, ok, err := LoadState(dir, tr); ok || err != nil {
 		t.Errorf("state in an empty folder: %v %v", ok, err)
 	}
-	if err := SaveState(dir, m, tr, "seventeen"); err != nil {
+	if err := SaveState(dir, tr, "seventeen"); err != nil {
 		t.Fatal(err)
 	}
-	if progress, ok, err := LoadState(dir, m, tr); progress != "seventeen" || !ok || err != nil {
+	if progress, ok, err := LoadState(dir, tr); progress != "seventeen" || !ok || err != nil {
 		t.Errorf("%q %v %v", progress, ok, err)
 	}
 }

@@ -22,27 +22,36 @@ const (
 // maxConfig bounds config.json.
 const maxConfig = 1 << 20
 
-// Save writes config.json, generation_config.json and model.safetensors. The tokenizer writes its own file.
+// Save writes config.json, generation_config.json and model.safetensors, in float32. The tokenizer writes its own files.
 func Save(dir string, m *model.Model) error {
-	for name, v := range map[string]any{
-		configName:               m.Config,
-		"generation_config.json": map[string]any{"bos_token_id": m.Config.BOS, "eos_token_id": m.Config.EOS, "do_sample": false},
-		"tokenizer_config.json":  map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"},
-	} {
-		b, err := json.MarshalIndent(v, "", " ")
-		if err != nil {
-			return fmt.Errorf("writing %s: %w", name, err)
-		}
-		if err := artifact.WriteFile(filepath.Join(dir, name), append(b, '\n')); err != nil {
-			return err
+	c := m.Config
+	c.DType = "float32"
+	generation := map[string]any{"do_sample": false}
+	for k, id := range map[string]int32{"bos_token_id": c.BOS, "eos_token_id": c.EOS} {
+		if id >= 0 {
+			generation[k] = id
 		}
 	}
-	return WriteTensors(filepath.Join(dir, weightsName), tensors(m), map[string]string{"format": "pt"})
+	if err := writeJSON(filepath.Join(dir, configName), c); err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(dir, "generation_config.json"), generation); err != nil {
+		return err
+	}
+	return WriteTensors(filepath.Join(dir, weightsName), tensors(m.Tensors()), map[string]string{"format": "pt"})
 }
 
-func tensors(m *model.Model) []Tensor {
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return artifact.WriteFile(path, append(b, '\n'))
+}
+
+func tensors(list []model.Tensor) []Tensor {
 	var out []Tensor
-	for _, t := range m.Tensors() {
+	for _, t := range list {
 		out = append(out, Tensor{t.Name, t.Shape, t.Data})
 	}
 	return out
@@ -64,18 +73,13 @@ func Load(dir string) (*model.Model, error) {
 	return m, nil
 }
 
+// Config reads the configuration of a model folder.
+func Config(dir string) (*model.Config, error) { return loadConfig(filepath.Join(dir, configName)) }
+
 func loadConfig(path string) (*model.Config, error) {
-	f, err := os.Open(path)
+	b, err := readBounded(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading model configuration: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading model configuration: %w", err)
-	}
-	if len(b) > maxConfig {
-		return nil, fmt.Errorf("reading %s: larger than %d bytes", path, maxConfig)
+		return nil, err
 	}
 	c, err := model.ParseConfig(b)
 	if err != nil {
@@ -84,17 +88,34 @@ func loadConfig(path string) (*model.Config, error) {
 	return c, nil
 }
 
-// SaveState writes what training needs to go on as if it had not stopped: weights, moments, the number of steps, and what
-// the caller keeps beside them, as text.
-func SaveState(dir string, m *model.Model, t *model.Trainer, progress string) error {
+// readBounded reads a small JSON file.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading model configuration: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(b) > maxConfig {
+		return nil, fmt.Errorf("reading %s: larger than %d bytes", path, maxConfig)
+	}
+	return b, nil
+}
+
+// SaveState writes what training needs to go on as if it had not stopped: what is trained (weights or adapters), moments, the
+// number of steps, and what the caller keeps beside them, as text.
+func SaveState(dir string, t *model.Trainer, progress string) error {
 	a, b := t.Moments()
-	list := append(tensors(m), Tensor{"optimizer.first", []int{len(a)}, a}, Tensor{"optimizer.second", []int{len(b)}, b})
+	list := append(tensors(t.Trainable()), Tensor{"optimizer.first", []int{len(a)}, a}, Tensor{"optimizer.second", []int{len(b)}, b})
 	return WriteTensors(filepath.Join(dir, stateName), list, map[string]string{
 		"steps": strconv.Itoa(t.Steps()), "progress": progress})
 }
 
 // LoadState restores what SaveState wrote and returns the caller's text; false when there is no state.
-func LoadState(dir string, m *model.Model, t *model.Trainer) (string, bool, error) {
+func LoadState(dir string, t *model.Trainer) (string, bool, error) {
 	path := filepath.Join(dir, stateName)
 	if _, err := os.Stat(path); err != nil {
 		return "", false, nil
@@ -104,7 +125,7 @@ func LoadState(dir string, m *model.Model, t *model.Trainer) (string, bool, erro
 		return "", false, err
 	}
 	defer f.Close()
-	for _, w := range m.Tensors() {
+	for _, w := range t.Trainable() {
 		if err := f.Read(w.Name, w.Shape, w.Data); err != nil {
 			return "", false, err
 		}

@@ -203,7 +203,7 @@ func (m *Mapped) Close() error { return m.w.close() }
 
 // openFolder reads a folder's configuration and maps weights that fit it.
 func openFolder(dir string) (*model.Config, *weights, error) {
-	c, err := loadConfig(filepath.Join(dir, configName))
+	c, err := Config(dir)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"cmp"
+	"fmt"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/markup"
+	"syncabel/internal/model"
+	"syncabel/internal/model/checkpoint"
+	"syncabel/internal/tokenizer"
+)
+
+// start is what training begins with.
+type start struct {
+	tok     *tokenizer.Tokenizer
+	model   *model.Model
+	lora    *model.LoRA // nil: all weights are trained
+	lr      float64     // 0: train's default
+	embedLR float64     // 0: train's default
+	fresh   bool        // from scratch
+}
+
+// Learning rates of fine-tuning, the usual ones: a model that knows a language forgets it at the rates of training from scratch.
+const (
+	tuneLR = 5e-5 // all weights
+	loraLR = 2e-4 // adapters
+)
+
+// start makes the tokenizer and the first weights. A base's tokenizer is written to dir at once, with `<SEP>` as one of its tokens.
+func (r *runner) start(d *data, cfg Train, seed uint64, dir string) (*start, error) {
+	if cfg.Base == "" {
+		tok, m, err := fresh(d, cfg, seed)
+		return &start{tok: tok, model: m, lr: cfg.LR, fresh: true}, err
+	}
+	base := r.cfg.path(cfg.Base)
+	m, err := checkpoint.Load(base)
+	if err != nil {
+		return nil, fmt.Errorf("reading train.base: %w", err)
+	}
+	if m.Config.EOS < 0 {
+		return nil, fmt.Errorf("reading train.base: %s: eos_token_id is not set: names need an end", base)
+	}
+	tok, sep, err := tokenizer.Adapt(base, dir, markup.Sep, m.Config.Vocab)
+	if err != nil {
+		return nil, fmt.Errorf("reading train.base: %w", err)
+	}
+	s := &start{tok: tok, model: m.Grow(int(sep) + 1), lr: cmp.Or(cfg.LR, tuneLR), embedLR: 1}
+	if cfg.LoRA > 0 {
+		s.lr = cmp.Or(cfg.LR, loraLR)
+		if s.lora, err = model.NewLoRA(s.model, model.LoRAOptions{Rank: cfg.LoRA, Alpha: cfg.LoRAAlpha, Seed: seed}); err != nil {
+			return nil, fmt.Errorf("train.lora: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// save writes the trained model, and the adapters beside it.
+func (s *start) save(a *artifact.Folder, cfg Train) error {
+	if s.fresh {
+		if err := s.tok.WriteFile(a.Dir, bosToken, eosToken); err != nil {
+			return err
+		}
+	}
+	if s.lora != nil {
+		if err := checkpoint.SaveAdapter(a.Path("adapter"), s.lora, cfg.Base); err != nil {
+			return err
+		}
+	}
+	return checkpoint.Save(a.Dir, s.model)
+}
+
+// Marks of the beginning and the end of a sequence of models from scratch.
+const (
+	bosToken = "<s>"
+	eosToken = "</s>"
+)
+
+// fresh trains the tokenizer on names and training text and draws the first weights.
+func fresh(d *data, cfg Train, seed uint64) (*tokenizer.Tokenizer, *model.Model, error) {
+	special := append([]string{bosToken, eosToken}, markup.Marks(d.k.Groups(), nil)...)
+	tok, err := tokenizer.Train(d.texts(cfg), tokenizer.TrainOptions{VocabSize: cmp.Or(cfg.Vocabulary, 4000), Special: special, Lowercase: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := model.Preset(cmp.Or(cfg.Preset, "small"), tok.VocabSize())
+	if err != nil {
+		return nil, nil, err
+	}
+	c.BOS, _ = tok.ID(bosToken)
+	c.EOS, _ = tok.ID(eosToken)
+	return tok, model.New(c, seed), nil
+}

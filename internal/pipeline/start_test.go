@@ -1,0 +1,99 @@
+package pipeline
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"syncabel/internal/corpus"
+	"syncabel/internal/link"
+	"syncabel/internal/model"
+	"syncabel/internal/model/checkpoint"
+	"syncabel/internal/tokenizer"
+)
+
+// baseFolder is a downloaded model in small: a random Llama with the tokenizer of testdata, whose embeddings have no row to spare.
+func baseFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	tok, _, err := tokenizer.Adapt("../tokenizer/testdata/hf/llama3", dir, "<SEP>", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := model.Preset("tiny", tok.VocabSize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Layers, c.Width, c.Hidden, c.HeadWidth = 2, 32, 48, 8
+	c.BOS, _ = tok.ID("<|begin_of_text|>")
+	c.EOS, _ = tok.ID("<|end_of_text|>")
+	if err := checkpoint.Save(dir, model.New(c, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestFineTune: a run whose model starts from a folder, all weights and adapters only, ends with a model that links.
+func TestFineTune(t *testing.T) {
+	base, out := baseFolder(t), t.TempDir()
+	cfg, err := LoadConfig("../demo/data/demo.toml", []string{`train.base="` + base + `"`, "train.preset=\"\"", "train.vocabulary=0", "train.tokens=6000",
+		"train.lora=4", "train.recompute=true", "model.0.lora=0", `link.modes=["beam-trie"]`, `link.split="dev"`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Corpus = cfg.Corpus[:1]
+	cfg.Models[0].LoRA = 0
+	if _, err := Run(context.Background(), cfg, Options{Out: out}); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := ReadRun(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	adapted := filepath.Join(out, rec.Models[1].Model)
+	if _, err := os.Stat(filepath.Join(out, rec.Models[0].Model, "adapter")); err == nil {
+		t.Error("full fine-tuning wrote an adapter")
+	}
+	m, err := checkpoint.Load(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checkpoint.LoadAdapter(filepath.Join(adapted, "adapter"), m); err != nil {
+		t.Fatal(err)
+	}
+	merged, err := checkpoint.Load(adapted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range merged.Tensors() {
+		for j, x := range w.Data {
+			if x != m.Tensors()[i].Data[j] {
+				t.Fatalf("%s: base with adapter differs from the merged model", w.Name)
+			}
+		}
+	}
+	o, err := OpenRun(out, OpenOptions{Mode: link.BeamTrie})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	docs, err := corpus.ReadFile(filepath.Join(out, rec.Corpus, corpus.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := o.Linker.Link(context.Background(), docs[:1])
+	if err != nil || len(p) == 0 || len(p[0].Candidates) == 0 {
+		t.Errorf("%d predictions: %v", len(p), err)
+	}
+}
+
+func TestBaseKeysAreChecked(t *testing.T) {
+	const rest = "[kb]\npaths=['x']\n[[corpus]]\n[train]\n"
+	for config, want := range map[string]string{"lora=4": "train.base", "base='b'\npreset='tiny'": "train.preset", "base='b'\nlora=-1": "no rank"} {
+		if _, err := ParseConfig([]byte(rest+config), "c.toml", nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", config, err)
+		}
+	}
+}

@@ -16,42 +16,6 @@ type importCmd struct {
 	Corpus importCorpusCmd `cmd:"" help:"Import an annotated corpus."`
 }
 
-type importKBCmd struct {
-	Format    string `required:"" enum:"table,obo,obographs,umls,snomed,mesh" help:"table (code, name, ... in TSV or CSV), obo, obographs, umls (RRF folder or zip), snomed (RF2 folder or zip) or mesh (XML)."`
-	Out       string `required:"" help:"Folder to write." type:"path"`
-	Relations string `help:"Table of child and parent." type:"path"`
-	Language  string `help:"Language of names that do not say."`
-	Group     string `help:"Semantic group of concepts that do not say."`
-	Source    string `help:"Vocabulary the names come from."`
-	Licence   string `help:"Licence class: open, attribution or restricted."`
-
-	Languages  []string `help:"UMLS, SNOMED CT: only names in these languages, e.g. en,fr,es."`
-	Sources    []string `help:"UMLS: only names of these sources (SAB)."`
-	TermTypes  []string `help:"UMLS: only names of these term types (TTY)."`
-	Types      []string `help:"UMLS: only concepts of these semantic types (TUI), or st21pv."`
-	Groups     []string `help:"UMLS: only concepts of these semantic groups; SNOMED CT: of these semantic tags." sep:";"`
-	Suppressed bool     `help:"UMLS: also suppressed and obsolete names."`
-
-	JSON  bool     `name:"json" help:"Print the counts as JSON."`
-	Paths []string `arg:"" help:"Files." type:"path"`
-}
-
-// Help shows an example.
-func (importKBCmd) Help() string {
-	return "Example:\n  syncabel import kb --format obo --out kb/hpo hp.obo"
-}
-
-// Run imports a knowledge base.
-func (c *importKBCmd) Run(a *app) error {
-	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
-		Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups, Suppressed: c.Suppressed}
-	kb, warnings, err := pipeline.ReadKB(cfg, itself)
-	if err != nil {
-		return err
-	}
-	return a.save(c.Out, "kb", cfg, c.Paths, warnings, c.JSON, func(f *artifact.Folder) error { return pipeline.SaveKB(f, kb, warnings) })
-}
-
 type importCorpusCmd struct {
 	Format      string   `required:"" enum:"pubtator,brat,bioc,bigbio,table,jsonl" help:"pubtator, brat (folder or zip), bioc (XML or JSON), bigbio (JSON), table (TSV or CSV beside texts) or jsonl (this program's own)."`
 	Out         string   `required:"" help:"Folder to write." type:"path"`
@@ -85,41 +49,52 @@ func (c *importCorpusCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.save(c.Out, "corpus", cfg, c.Paths, warnings, c.JSON, func(f *artifact.Folder) error { return pipeline.SaveCorpus(f, docs, warnings) })
+	return a.save(saved{c.Out, "corpus", cfg, c.Paths, c.JSON}, func(f *artifact.Folder) ([]text.Warning, error) {
+		return warnings, pipeline.SaveCorpus(f, docs, warnings)
+	})
 }
 
 func itself(p string) string { return p }
 
+// saved says what a verb writes into a folder of its own.
+type saved struct {
+	out, kind string
+	options   any
+	inputs    []string
+	json      bool
+}
+
 // save writes an artefact folder, prints every warning with its place, and the counts.
-func (a *app) save(out, kind string, options any, paths []string, warnings []text.Warning, asJSON bool, build func(*artifact.Folder) error) error {
-	raw, err := json.Marshal(options)
+func (a *app) save(s saved, build func(*artifact.Folder) ([]text.Warning, error)) error {
+	raw, err := json.Marshal(s.options)
 	if err != nil {
 		return err
 	}
 	inputs := map[string]string{}
-	for _, p := range paths {
+	for _, p := range s.inputs {
 		h, err := artifact.HashPath(p)
 		if err != nil {
 			return err
 		}
 		inputs[p] = h.SHA256
 	}
-	key, err := artifact.Key(kind, 0, options, inputs)
+	key, err := artifact.Key(s.kind, 0, s.options, inputs)
 	if err != nil {
 		return err
 	}
-	f, err := artifact.Create(out, artifact.Manifest{Kind: kind, Program: version(), Key: key, Options: raw, Inputs: inputs})
+	f, err := artifact.Create(s.out, artifact.Manifest{Kind: s.kind, Program: version(), Key: key, Options: raw, Inputs: inputs})
 	if err != nil {
 		return err
 	}
-	if err := build(f); err != nil {
+	warnings, err := build(f)
+	if err != nil {
 		return err
 	}
 	if err := f.Commit(); err != nil {
 		return err
 	}
 	a.report(warnings)
-	return printCounts(a.out, kind, f.Manifest.Counts, asJSON)
+	return printCounts(a.out, s.kind, f.Manifest.Counts, s.json)
 }
 
 // maxWarnings bounds how many warnings are printed; all are counted.

@@ -50,7 +50,7 @@ func (m *meter) progress(stage string, done, total int64) {
 	if m.tty {
 		every = barEvery
 	}
-	if now.Sub(m.last) < every && done < total {
+	if now.Sub(m.last) < every && (done < total || total == 0) {
 		return
 	}
 	if !m.tty && done == total && now.Sub(m.started) < lineEvery {
@@ -60,12 +60,18 @@ func (m *meter) progress(stage string, done, total int64) {
 	m.show(done, total, now.Sub(m.started))
 }
 
+// rows notes how many rows of a file of unknown length are read.
+func (m *meter) rows(file string, done int64) { m.progress(file, done, 0) }
+
 func (m *meter) show(done, total int64, spent time.Duration) {
 	left := "?"
 	if done > m.first {
 		left = (time.Duration(float64(spent) * float64(total-done) / float64(done-m.first))).Round(time.Second).String()
 	}
 	line := fmt.Sprintf("%s  %d of %d  %.0f/s  %s left", m.stage, done, total, float64(done-m.first)/max(spent.Seconds(), 1e-3), left)
+	if total == 0 {
+		line = fmt.Sprintf("%s  %d  %.0f/s", m.stage, done, float64(done-m.first)/max(spent.Seconds(), 1e-3))
+	}
 	if !m.tty {
 		fmt.Fprintln(m.w, line)
 		return

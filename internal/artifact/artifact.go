@@ -266,35 +266,66 @@ func WriteFile(path string, data []byte) error {
 	})
 }
 
-// WriteWith is WriteFile for content that is produced piece by piece.
+// WriteWith is WriteFile for content that is produced piece by piece. Where the system can, the file has no name until it is complete,
+// so that not even a killed program leaves a piece of it.
 func WriteWith(path string, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+	tmp, err := newTemp(path)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
+			tmp.drop()
 			err = fmt.Errorf("writing %s: %w", path, err)
 		}
 	}()
-	if err = write(tmp); err != nil {
+	if err = write(tmp.f); err != nil {
 		return err
 	}
-	if err = tmp.Chmod(0o644); err != nil {
+	if err = tmp.f.Sync(); err != nil {
 		return err
 	}
-	if err = tmp.Sync(); err != nil {
+	return tmp.keep(path)
+}
+
+// temp is a file on its way to its place.
+type temp struct {
+	f    *os.File
+	name string // empty while it has none
+}
+
+func newTemp(path string) (*temp, error) {
+	if f, err := unnamed(filepath.Dir(path)); err == nil {
+		return &temp{f: f}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+	if err != nil {
+		return nil, err
+	}
+	return &temp{f, f.Name()}, f.Chmod(0o644)
+}
+
+func (t *temp) keep(path string) error {
+	if t.name == "" {
+		t.name = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.tmp%d.%d", filepath.Base(path), os.Getpid(), t.f.Fd()))
+		if err := give(t.f, t.name); err != nil {
+			return err
+		}
+	}
+	if err := t.f.Close(); err != nil {
 		return err
 	}
-	if err = tmp.Close(); err != nil {
-		return err
+	return os.Rename(t.name, path)
+}
+
+func (t *temp) drop() {
+	t.f.Close()
+	if t.name != "" {
+		os.Remove(t.name)
 	}
-	return os.Rename(tmp.Name(), path)
 }
 
 // hashTree hashes every regular file below dir but the manifest and temporary files, which it removes.

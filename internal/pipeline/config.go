@@ -34,20 +34,25 @@ type Config struct {
 
 // KB says where the knowledge base comes from.
 type KB struct {
-	Format    string   `toml:"format"` // table, obo, obographs, umls, snomed, mesh
-	Paths     []string `toml:"paths"`
-	Relations string   `toml:"relations"` // table child, parent
-	Language  string   `toml:"language"`  // of names that do not say
-	Group     string   `toml:"group"`     // semantic group of concepts that do not say
-	Source    string   `toml:"source"`
-	Licence   string   `toml:"licence"`
+	Format    string            `toml:"format"` // table, obo, obographs, umls, snomed, mesh, kb (imported before)
+	Paths     []string          `toml:"paths"`
+	Merge     []string          `toml:"merge"`     // knowledge bases imported before, to unite with this one
+	Relations string            `toml:"relations"` // table child, parent
+	Language  string            `toml:"language"`  // of names that do not say
+	Group     string            `toml:"group"`     // semantic group of concepts that do not say
+	Source    string            `toml:"source"`
+	Licence   string            `toml:"licence"`
+	Columns   map[string]string `toml:"columns"` // of format table: our column -> heading of the file
 
 	// Filters of UMLS and SNOMED CT; empty lets everything pass.
+	Preset     string   `toml:"preset"` // UMLS: st21pv or quaero
 	Languages  []string `toml:"languages"`
 	Sources    []string `toml:"sources"`    // SAB
 	TermTypes  []string `toml:"term_types"` // TTY
-	Types      []string `toml:"types"`      // TUIs, or the preset st21pv
-	Groups     []string `toml:"groups"`     // semantic groups; semantic tags in SNOMED CT
+	Types      []string `toml:"types"`      // TUIs
+	Groups     []string `toml:"groups"`     // semantic groups, by name or code; semantic tags in SNOMED CT
+	Refsets    []string `toml:"refsets"`    // SNOMED CT: language reference sets that accept a name, by SCTID
+	Below      []string `toml:"below"`      // SNOMED CT: only these concepts and those below them
 	Suppressed bool     `toml:"suppressed"` // also suppressed and obsolete names
 }
 
@@ -326,7 +331,7 @@ func set(tree map[string]any, setting string) error {
 	if !ok || key == "" {
 		return fmt.Errorf("--set %q: stage.key=value is expected", setting)
 	}
-	if !slices.Contains(Keys(), unnumbered(key)) && !strings.HasPrefix(key, "link.group_map.") {
+	if !slices.Contains(Keys(), unnumbered(key)) && !strings.HasPrefix(key, "link.group_map.") && !strings.HasPrefix(key, "kb.columns.") {
 		return fmt.Errorf("--set: unknown key %q%s", key, didYouMean(key, Keys()))
 	}
 	if key == "data" {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
@@ -20,11 +19,6 @@ import (
 	"syncabel/internal/corpus/table"
 	"syncabel/internal/synth"
 	"syncabel/internal/terminology"
-	"syncabel/internal/terminology/gazetteer"
-	"syncabel/internal/terminology/mesh"
-	"syncabel/internal/terminology/obo"
-	"syncabel/internal/terminology/snomed"
-	"syncabel/internal/terminology/umls"
 	"syncabel/internal/text"
 )
 
@@ -34,73 +28,6 @@ func rawJSON(v any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("encoding options: %w", err)
 	}
 	return b, nil
-}
-
-// ReadKB reads a knowledge base from its source files. UMLS and SNOMED CT paths are folders or zips of a release.
-func ReadKB(cfg KB, resolve func(string) string) (*terminology.KB, []text.Warning, error) {
-	b := terminology.NewBuilder()
-	var headings *mesh.Reader
-	if cfg.Format == "mesh" {
-		headings = mesh.NewReader(b, mesh.Options{Language: cfg.Language, Licence: cfg.Licence})
-	}
-	for _, p := range cfg.Paths {
-		if err := readKBPath(b, headings, cfg, resolve(p)); err != nil {
-			return nil, nil, fmt.Errorf("importing knowledge base: %w", err)
-		}
-	}
-	if headings != nil {
-		headings.Hierarchy()
-	}
-	if cfg.Relations != "" {
-		err := open(resolve(cfg.Relations), func(f *os.File) error {
-			return gazetteer.ReadRelations(b, f, filepath.Base(cfg.Relations))
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("importing hierarchy: %w", err)
-		}
-	}
-	kb, warnings := b.Build()
-	if kb.Len() == 0 {
-		return nil, warnings, fmt.Errorf("importing knowledge base: no concept in %d files: check the format and the filters", len(cfg.Paths))
-	}
-	return kb, warnings, nil
-}
-
-func readKBPath(b *terminology.Builder, headings *mesh.Reader, cfg KB, path string) error {
-	switch cfg.Format {
-	case "umls":
-		return openFS(path, func(fsys fs.FS) error {
-			return umls.Read(b, fsys, umls.Options{Languages: cfg.Languages, Sources: cfg.Sources, TermTypes: cfg.TermTypes, Types: umlsTypes(cfg.Types),
-				Groups: cfg.Groups, Suppressed: cfg.Suppressed, Licence: cfg.Licence})
-		})
-	case "snomed":
-		return openFS(path, func(fsys fs.FS) error {
-			return snomed.Read(b, fsys, snomed.Options{Languages: cfg.Languages, Tags: cfg.Groups, Licence: cfg.Licence})
-		})
-	}
-	return open(path, func(f *os.File) error {
-		name := filepath.Base(path)
-		ontology := obo.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence}
-		switch cfg.Format {
-		case "table", "":
-			return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence})
-		case "obo":
-			return obo.Read(b, f, name, ontology)
-		case "obographs":
-			return obo.ReadGraphs(b, f, name, ontology)
-		case "mesh":
-			return headings.Read(f, name)
-		}
-		return fmt.Errorf("unknown format %q of a knowledge base: have table, obo, obographs, umls, snomed, mesh", cfg.Format)
-	})
-}
-
-// umlsTypes expands the preset st21pv.
-func umlsTypes(list []string) []string {
-	if len(list) == 1 && strings.EqualFold(list[0], "st21pv") {
-		return umls.ST21pv()
-	}
-	return list
 }
 
 // openFS opens a folder or a zip.
@@ -174,41 +101,6 @@ func readDocuments(cfg Corpus, path, split string, resolve func(string) string) 
 		return err
 	})
 	return docs, warnings, err
-}
-
-// importKB is the stage kb.
-func (r *runner) importKB() (*stage, *terminology.KB, error) {
-	inputs, err := r.cfg.hashInputs(append(slices.Clone(r.cfg.KB.Paths), r.cfg.KB.Relations)...)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := r.do("kb", r.cfg.Name, 0, r.cfg.KB, inputs, func(f *artifact.Folder) error {
-		kb, warnings, err := ReadKB(r.cfg.KB, r.cfg.path)
-		if err != nil {
-			return err
-		}
-		return SaveKB(f, kb, warnings)
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	kb, err := terminology.Open(filepath.Join(s.path, terminology.FileName))
-	return s, kb, err
-}
-
-// SaveKB writes a knowledge base with its counts into a folder.
-func SaveKB(f *artifact.Folder, kb *terminology.KB, warnings []text.Warning) error {
-	st := kb.Stats()
-	f.Manifest.Counts = map[string]int64{"concepts": int64(st.Concepts), "names": int64(st.Names), "definitions": int64(st.Definitions),
-		"relations": int64(st.Relations), "ambiguous_names": int64(st.AmbiguousNames), "without_definition": int64(st.WithoutDefinition), "retired": int64(st.Retired)}
-	for g, n := range st.Groups {
-		f.Manifest.Counts["group "+g] = int64(n)
-	}
-	for l, n := range st.Languages {
-		f.Manifest.Counts["names "+cmp.Or(l, "of no language")] = int64(n)
-	}
-	f.Manifest.Warnings = summarise(warnings)
-	return kb.WriteFile(f.Path(terminology.FileName))
 }
 
 // importCorpus is the stage corpus: all corpora in one file.

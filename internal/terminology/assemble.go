@@ -64,6 +64,11 @@ func (a *assembly) concepts() error {
 		for _, f := range fragments {
 			p.add(&a.b.num.tables, f)
 		}
+		if n := len(a.records); a.b.progress != nil && n%(1<<14) == 1<<14-1 {
+			if err := a.b.progress("concepts", int64(n)); err != nil {
+				return err
+			}
+		}
 		return a.concept(&p)
 	})
 	a.records = append(a.records, a.offset)

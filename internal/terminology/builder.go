@@ -21,6 +21,7 @@ type Builder struct {
 	line     int
 	warnings tally
 	vocab    []Vocabulary
+	progress func(string, int64) error
 	err      error
 }
 
@@ -28,6 +29,8 @@ type Builder struct {
 type BuildOptions struct {
 	Dir    string // of temporary files; default the system's
 	Memory int    // bytes of concepts to hold before writing to Dir; default 192 MiB, at most 2 GiB
+
+	Progress func(step string, concepts int64) error // called now and then while building; its error ends the build
 }
 
 // NewBuilder returns an empty builder.
@@ -38,7 +41,7 @@ func NewBuilderWith(opt BuildOptions) *Builder {
 	if opt.Memory <= 0 {
 		opt.Memory = spoolMemory
 	}
-	return &Builder{spool: spool{dir: opt.Dir, limit: min(opt.Memory, 2<<30)}, num: newNumbering(), warnings: tally{kept: map[string]int{}, more: map[string]int{}}}
+	return &Builder{spool: spool{dir: opt.Dir, limit: min(opt.Memory, 2<<30)}, num: newNumbering(), progress: opt.Progress, warnings: tally{kept: map[string]int{}, more: map[string]int{}}}
 }
 
 // At notes where in the input the following calls come from, for their warnings.
@@ -89,6 +92,20 @@ func (b *Builder) Retire(id, name string, to ...Replacement) {
 func (b *Builder) AddVocabulary(v Vocabulary) {
 	if !slices.ContainsFunc(b.vocab, func(w Vocabulary) bool { return w.Code == v.Code }) {
 		b.vocab = append(b.vocab, Vocabulary{clone(v.Code), clone(v.Name), clone(v.Version), clone(v.Licence)})
+	}
+}
+
+// AddAll adds everything that another knowledge base holds.
+func (b *Builder) AddAll(kb *KB) {
+	b.At("", 0)
+	for i := range kb.Len() {
+		b.Add(*kb.Concept(i))
+	}
+	for r := range kb.Retirements() {
+		b.Retire(r.ID, r.Name, r.To...)
+	}
+	for _, v := range kb.Vocabularies() {
+		b.AddVocabulary(v)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const FileName = "concepts.kb"
 
 // checkNow is the size up to which Open compares all checksums; it takes a tenth of a second at most.
-const checkNow = 128 << 20
+const checkNow = 64 << 20
 
 // A KB is a knowledge base: concepts sorted by ID, with lookups, hierarchy, history and search. It reads a mapped file, whose pages all
 // processes share, or bytes in memory. It is immutable and safe for concurrent use.
@@ -34,7 +34,7 @@ type KB struct {
 	fold                     *folder
 }
 
-// Open maps a knowledge base. The header and, up to 128 MB, all checksums are compared here; Verify does so for larger files.
+// Open maps a knowledge base. The header and, up to 64 MB, all checksums are compared here; Verify does so for larger files.
 func Open(path string) (*KB, error) {
 	data, unmap, err := artifact.Map(path)
 	if err != nil {

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/corpus/pubtator"
+	"syncabel/internal/detect"
 	"syncabel/internal/link"
 	"syncabel/internal/markup"
 	"syncabel/internal/pipeline"
@@ -26,21 +28,25 @@ type linkCmd struct {
 	Mode     string  `enum:"hybrid,beam-trie,beam-hf,certified-top1,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, certified-top1, free or lexical."`
 	Language string  `default:"en" help:"Language of texts that do not say: en, fr, es."`
 	Group    string  `help:"Semantic group of mentions that do not say."`
+	Detect   string  `enum:"auto,always,never" default:"auto" help:"Find the mentions of the text: auto where none is marked, always (brackets are then text), never."`
 	K        int     `short:"k" default:"5" help:"Candidates to print."`
 	NIL      float64 `name:"nil" help:"Abstain where no candidate is right with more than this probability, in mode hybrid; 0: as the run's config says."`
 	Text     string  `help:"One sentence with marked mentions."`
 	JSON     bool    `name:"json" help:"Print JSON, one mention a line."`
-	File     string  `arg:"" optional:"" help:"PubTator file, JSONL of documents, or lines with marked mentions; - is standard input."`
+	File     string  `arg:"" optional:"" help:"Plain text (.txt), PubTator file, JSONL of documents, or lines of text, with or without marked mentions; - is standard input."`
 }
 
 // Help shows examples.
 func (linkCmd) Help() string {
 	return `Examples:
   syncabel link --run syncabel-demo --text 'He had an [MI]{Disorders} last year.'
+  syncabel link --run syncabel-demo note.txt
   syncabel link --run syncabel-demo --json notes.pubtator
   printf '%s\n' '{"id":"1","text":"No [jaundice]{Findings}.","language":"en"}' | syncabel link --run syncabel-demo --json -
 
-A line of JSON is a document of this program ("text", "mentions" with "spans" in bytes and "type") or has marks in its "text".`
+A line of JSON is a document of this program ("text", "mentions" with "spans" in bytes and "type") or has marks in its "text". A file
+whose name ends in .txt is one document; of other files each line is one. Where nothing is marked, mentions and their semantic groups
+are found by names, by abbreviations that the text explains, and by what training annotated.`
 }
 
 // Run links.
@@ -55,9 +61,9 @@ func (c *linkCmd) Run(a *app) error {
 	defer o.Close()
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()
-	w := &linkWriter{cmd: c, app: a, linker: o.Linker, out: out}
+	w := &linkWriter{cmd: c, app: a, linker: o.Linker, detector: o.Detect, out: out}
 	if c.Text != "" {
-		d, err := markup.ParseMarked(c.Text)
+		d, err := w.marked(c.Text)
 		if err != nil {
 			return &usageError{"--text: " + err.Error()}
 		}
@@ -67,10 +73,35 @@ func (c *linkCmd) Run(a *app) error {
 }
 
 type linkWriter struct {
-	cmd    *linkCmd
-	app    *app
-	linker *link.Linker
-	out    *bufio.Writer
+	cmd      *linkCmd
+	app      *app
+	linker   *link.Linker
+	detector *detect.Detector
+	out      *bufio.Writer
+}
+
+// marked reads a text with marks, or, where mentions are to be found, without.
+func (w *linkWriter) marked(s string) (corpus.Document, error) {
+	if w.cmd.Detect == "always" {
+		return corpus.Document{Text: s}, nil
+	}
+	d, err := markup.ParseMarked(s)
+	if w.cmd.Detect == "auto" && errors.Is(err, markup.ErrUnmarked) {
+		err = nil
+	}
+	return d, err
+}
+
+// find fills in the mentions of a document that has none.
+func (w *linkWriter) find(d *corpus.Document) error {
+	if w.cmd.Detect == "never" || w.cmd.Detect == "auto" && len(d.Mentions) > 0 {
+		return nil
+	}
+	if w.detector == nil {
+		return errors.New("the run cannot find mentions, it was made by an older version: run it again, or mark them as [mention]{Group}")
+	}
+	d.Mentions = w.detector.Detect(d)
+	return nil
 }
 
 // file links a file, recognised by its first line.
@@ -85,6 +116,9 @@ func (w *linkWriter) file(path string) error {
 		in, name = f, filepath.Base(path)
 	}
 	r := bufio.NewReaderSize(in, 1<<16)
+	if strings.HasSuffix(path, ".txt") {
+		return w.plain(r, name)
+	}
 	if _, err := r.Peek(1); err != nil || !looksPubTator(r) { // the first read fills the buffer that looksPubTator sees
 		return w.lines(r, name)
 	}
@@ -94,6 +128,26 @@ func (w *linkWriter) file(path string) error {
 	}
 	w.app.report(warnings)
 	return w.documents(docs)
+}
+
+// plain links a file that is one document.
+func (w *linkWriter) plain(r io.Reader, name string) error {
+	b, err := io.ReadAll(io.LimitReader(r, maxLine+1))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	if len(b) > maxLine {
+		return fmt.Errorf("reading %s: more than %d MB are no document that can be read at once: cut it, or give one document a line", name, maxLine>>20)
+	}
+	if !utf8.Valid(b) {
+		return fmt.Errorf("reading %s: it is not UTF-8 text: convert it first", name)
+	}
+	d, err := w.marked(string(b))
+	if err != nil {
+		return fmt.Errorf("%s: %w (or give --detect=always, which takes brackets as text)", name, err)
+	}
+	d.ID = strings.TrimSuffix(name, ".txt")
+	return w.documents([]corpus.Document{d})
 }
 
 // looksPubTator: the first line is id|t|title.
@@ -134,7 +188,7 @@ func (w *linkWriter) lines(r io.Reader, name string) error {
 
 func (w *linkWriter) parse(b []byte, line int) (corpus.Document, error) {
 	if b[0] != '{' {
-		d, err := markup.ParseMarked(string(b))
+		d, err := w.marked(string(b))
 		d.ID = fmt.Sprint(line)
 		return d, err
 	}
@@ -143,7 +197,7 @@ func (w *linkWriter) parse(b []byte, line int) (corpus.Document, error) {
 		return d, err
 	}
 	if len(d.Mentions) == 0 {
-		marked, err := markup.ParseMarked(d.Text)
+		marked, err := w.marked(d.Text)
 		if err != nil {
 			return d, err
 		}
@@ -177,6 +231,9 @@ func (w *linkWriter) documents(docs []corpus.Document) error {
 	for i := range docs {
 		if docs[i].Language == "" {
 			docs[i].Language = w.cmd.Language
+		}
+		if err := w.find(&docs[i]); err != nil {
+			return err
 		}
 		for j := range docs[i].Mentions {
 			if m := &docs[i].Mentions[j]; m.Type == "" {

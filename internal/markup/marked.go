@@ -1,12 +1,16 @@
 package markup
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/text"
 )
+
+// ErrUnmarked says that a text has no mark.
+var ErrUnmarked = errors.New("no mention is marked")
 
 // ParseMarked reads a sentence whose mentions are marked `[mention]{Group}`, the group being optional, as people type it
 // and as prompts show it. Brackets that belong to the text are written with a backslash before them.
@@ -46,7 +50,7 @@ func ParseMarked(s string) (corpus.Document, error) {
 		}
 	}
 	if d.Text = out.String(); len(d.Mentions) == 0 {
-		return d, fmt.Errorf("no mention is marked: write [mention]{Group}")
+		return d, fmt.Errorf("%w: write [mention]{Group}", ErrUnmarked)
 	}
 	return d, nil
 }

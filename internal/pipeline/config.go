@@ -116,6 +116,7 @@ type Link struct {
 	Coordinate bool              `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
 	Certify    string            `toml:"certify"`    // what certified-top1 proves best: "trie" (default) by beam-trie's score, "hf" by beam-hf's
 	NIL        float64           `toml:"nil"`        // hybrid abstains where no candidate is right with more than this probability; 0: never
+	EndToEnd   bool              `toml:"end_to_end"` // also find the mentions of the split oneself and score spans, groups and concepts together
 	GroupMap   map[string]string `toml:"group_map"`
 }
 

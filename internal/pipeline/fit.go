@@ -33,6 +33,7 @@ type data struct {
 	kb      *stage
 	corpus  *stage
 	synth   *stage // nil without synthetic sentences
+	detect  *stage
 	k       *terminology.KB
 	train   []corpus.Document
 	dev     []corpus.Document
@@ -110,7 +111,7 @@ func (r *runner) fitWeights(d *data, f *fitted) (err error) {
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
 func tuneKey(l Link) Link {
-	l.Split, l.Modes, l.Keep, l.NIL, l.Certify = "", nil, 0, 0, ""
+	l.Split, l.Modes, l.Keep, l.NIL, l.Certify, l.EndToEnd = "", nil, 0, 0, "", false
 	return l
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
+	"syncabel/internal/detect"
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/terminology"
@@ -21,6 +22,7 @@ type Opened struct {
 	KB     *terminology.KB
 	Record Record
 	Linker *link.Linker
+	Detect *detect.Detector // finds mentions in plain text; nil in runs made before there was one
 	model  *opened
 }
 
@@ -94,7 +96,22 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 		o.close()
 		return nil, err
 	}
-	return &Opened{kb, *rec, linker, o}, nil
+	out := &Opened{KB: kb, Record: *rec, Linker: linker, model: o}
+	if rec.Detect == "" {
+		return out, nil
+	}
+	if out.Detect, err = openDetector(filepath.Join(dir, rec.Detect), kb); err != nil {
+		o.close()
+		return nil, err
+	}
+	return out, nil
+}
+
+func openDetector(dir string, kb *terminology.KB) (*detect.Detector, error) {
+	if _, err := artifact.Verify(dir); err != nil {
+		return nil, err
+	}
+	return detect.Open(filepath.Join(dir, detect.FileName), kb)
 }
 
 // choose picks the model that opt asks for.

@@ -30,7 +30,8 @@ type Record struct {
 	KB      string           `json:"kb"` // folders below the run's
 	Corpus  string           `json:"corpus"`
 	Synth   string           `json:"synth,omitempty"`
-	Models  []ModelRecord    `json:"models"` // the last is the default
+	Detect  string           `json:"detect,omitempty"` // finds mentions in plain text
+	Models  []ModelRecord    `json:"models"`           // the last is the default
 	Link    Link             `json:"link"`
 	Systems []System         `json:"systems"`
 	Counts  map[string]int64 `json:"counts"`
@@ -62,6 +63,9 @@ func Run(ctx context.Context, cfg *Config, opt Options) (*report.Report, error) 
 	}
 	systems, models, err := r.systems(d, docs)
 	if err != nil {
+		return nil, err
+	}
+	if d.detect, err = r.detector(d); err != nil {
 		return nil, err
 	}
 	rep, err := r.report(d, systems, models, docs)
@@ -209,6 +213,11 @@ func (r *runner) report(d *data, systems []*System, models []*fitted, docs []cor
 	if rep.Comparisons, err = r.comparisons(rows); err != nil {
 		return nil, err
 	}
+	if r.cfg.Link.EndToEnd {
+		if rep.EndToEnd, err = r.endToEnd(d, models, docs); err != nil {
+			return nil, err
+		}
+	}
 	r.describe(rep, d, models)
 	last := rows[len(rows)-1]
 	rep.Errors = report.Errors(last.preds, report.MaxErrors, d.name)
@@ -280,6 +289,7 @@ func (r *runner) describe(rep *report.Report, d *data, models []*fitted) {
 	add("knowledge base", d.kb)
 	add("corpus", d.corpus)
 	add("synthetic sentences", d.synth)
+	add("detection of mentions", d.detect)
 	for _, f := range models {
 		add(fmt.Sprintf("model %s, seed %d", f.cfg.Name, f.seed), f.model)
 		add(fmt.Sprintf("trie of %s", f.cfg.Name), f.trie)
@@ -287,7 +297,7 @@ func (r *runner) describe(rep *report.Report, d *data, models []*fitted) {
 }
 
 func (r *runner) record(d *data, systems []*System, models []*fitted) error {
-	rec := Record{Kind: "run", Name: r.cfg.Name, Program: r.opt.Program, KB: d.kb.Dir, Corpus: d.corpus.Dir, Link: r.cfg.Link,
+	rec := Record{Kind: "run", Name: r.cfg.Name, Program: r.opt.Program, KB: d.kb.Dir, Corpus: d.corpus.Dir, Detect: d.detect.Dir, Link: r.cfg.Link,
 		Counts: map[string]int64{"concepts": d.kb.man.Counts["concepts"], "names": d.kb.man.Counts["names"],
 			"documents": d.corpus.man.Counts["documents"], "mentions": d.corpus.man.Counts["mentions"], "systems": int64(len(systems)), "models": int64(len(models))}}
 	if d.synth != nil {

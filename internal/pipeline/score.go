@@ -81,26 +81,29 @@ func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Docu
 		Mode string
 		Link Link
 	}{mode, l}
-	return r.score(d, s, f.seed, key, inputs, func() ([]prediction.Prediction, error) {
-		o, err := r.open(f)
-		if err != nil {
+	return r.score(d, s, f.seed, key, inputs, func() ([]prediction.Prediction, error) { return r.linkWith(d, f, mode, s.Name, docs) })
+}
+
+// linkWith links documents with a fitted model.
+func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus.Document) ([]prediction.Prediction, error) {
+	o, err := r.open(f)
+	if err != nil {
+		return nil, err
+	}
+	defer o.close()
+	var w *link.Weights
+	if mode == link.Hybrid {
+		if w, err = readWeights(f.weights.path); err != nil {
 			return nil, err
 		}
-		defer o.close()
-		var w *link.Weights
-		if mode == link.Hybrid {
-			if w, err = readWeights(f.weights.path); err != nil {
-				return nil, err
-			}
-		}
-		opt := r.linkOptions(f.cfg, mode, w, "link "+s.Name)
-		opt.System = s.Name
-		linker, err := link.New(o.parts(d.k, d.stage0), opt)
-		if err != nil {
-			return nil, err
-		}
-		return linker.Link(r.ctx, docs)
-	})
+	}
+	opt := r.linkOptions(f.cfg, mode, w, "link "+system)
+	opt.System = system
+	linker, err := link.New(o.parts(d.k, d.stage0), opt)
+	if err != nil {
+		return nil, err
+	}
+	return linker.Link(r.ctx, docs)
 }
 
 // modeName is how tables call a mode.

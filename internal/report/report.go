@@ -16,18 +16,19 @@ import (
 
 // A Report is what one run has to say.
 type Report struct {
-	Title       string       `json:"title"`
-	Note        string       `json:"note,omitempty"`
-	Program     string       `json:"program"`
-	Split       string       `json:"split"`
-	Documents   int          `json:"documents"`
-	Protocol    string       `json:"protocol"`
-	Lenient     bool         `json:"lenient"`
-	Rows        []Row        `json:"rows"`
-	Comparisons []Comparison `json:"comparisons"`
-	Stages      []Stage      `json:"stages"`
-	Errors      []Error      `json:"errors"`
-	Cards       []Card       `json:"-"`
+	Title       string         `json:"title"`
+	Note        string         `json:"note,omitempty"`
+	Program     string         `json:"program"`
+	Split       string         `json:"split"`
+	Documents   int            `json:"documents"`
+	Protocol    string         `json:"protocol"`
+	Lenient     bool           `json:"lenient"`
+	Rows        []Row          `json:"rows"`
+	Comparisons []Comparison   `json:"comparisons"`
+	EndToEnd    *eval.EndToEnd `json:"end_to_end,omitempty"` // of the default model, on mentions found in the raw text
+	Stages      []Stage        `json:"stages"`
+	Errors      []Error        `json:"errors"`
+	Cards       []Card         `json:"-"`
 	// Confusion counts the groups of annotations against those of the first candidates of system ConfusionOf.
 	Confusion   *stat.Confusion `json:"group_confusion,omitempty"`
 	ConfusionOf string          `json:"group_confusion_of,omitempty"`
@@ -198,6 +199,7 @@ func (r *Report) Text() string {
 		}
 	}
 	r.differences(&b)
+	r.fromText(&b)
 	return b.String()
 }
 
@@ -270,6 +272,31 @@ func (r *Report) differences(b *strings.Builder) {
 	for _, c := range r.Comparisons {
 		fmt.Fprintf(b, "  %s - %s\n      all %s   seen %s   unseen %s\n", c.A, c.B, Points(c.Overall), Points(c.Seen), Points(c.Unseen))
 	}
+}
+
+// fromText tells the scores on mentions that were found, not given.
+func (r *Report) fromText(b *strings.Builder) {
+	if r.EndToEnd == nil {
+		return
+	}
+	fmt.Fprintf(b, "\nFrom the raw text: %d mentions found, %d annotated\n", r.EndToEnd.Found, r.EndToEnd.Gold)
+	for _, x := range r.FoundRows() {
+		fmt.Fprintf(b, "  %-18s precision %s   recall %s   F1 %s\n", x.Name, Percent(x.Precision), Percent(x.Recall), Percent(x.F1))
+	}
+}
+
+// A FoundRow is one line of the scores on found mentions.
+type FoundRow struct {
+	Name string
+	eval.PRF
+}
+
+// FoundRows lists the scores on found mentions, none where they were not asked for.
+func (r *Report) FoundRows() []FoundRow {
+	if r.EndToEnd == nil {
+		return nil
+	}
+	return []FoundRow{{"span", r.EndToEnd.Spans}, {"span and group", r.EndToEnd.Groups}, {"span and concept", r.EndToEnd.Linked}}
 }
 
 // Points writes a difference as "+2.5 [-0.5 5.2]", with a mark where it is within noise.

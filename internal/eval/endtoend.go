@@ -1,0 +1,94 @@
+package eval
+
+import (
+	"slices"
+
+	"syncabel/internal/corpus"
+	"syncabel/internal/prediction"
+	"syncabel/internal/stat"
+)
+
+// EndToEnd scores predictions whose mentions were found in the raw text, not given.
+type EndToEnd struct {
+	Gold  int `json:"gold"`  // annotated mentions
+	Found int `json:"found"` // mentions found
+	// Found mentions and answers that are right: by span alone; by span and semantic group; by span and concept, abstentions not
+	// counted as found and mentions without a concept not as gold.
+	Spans  PRF `json:"spans"`
+	Groups PRF `json:"groups"`
+	Linked PRF `json:"linked"`
+}
+
+// PRF is precision, recall and their harmonic mean.
+type PRF struct {
+	Precision stat.Interval `json:"precision"`
+	Recall    stat.Interval `json:"recall"`
+	F1        stat.Interval `json:"f1"`
+}
+
+// matches counts one document.
+type matches struct{ right, found, gold float64 }
+
+// ScoreEndToEnd compares predictions with the annotations of the same documents. A span is right when it covers exactly what an
+// annotation covers, the outer bounds of a discontinuous one; an annotation is used up by its match. Group maps an annotated type to
+// its semantic group.
+func ScoreEndToEnd(docs []corpus.Document, preds []prediction.Prediction, group func(string) string, opt Options) *EndToEnd {
+	found := map[string][]*prediction.Prediction{}
+	for i := range preds {
+		found[preds[i].Document] = append(found[preds[i].Document], &preds[i])
+	}
+	e := &EndToEnd{Found: len(preds)}
+	var spans, groups, linked []matches
+	for i := range docs {
+		d, list := &docs[i], found[docs[i].ID]
+		e.Gold += len(d.Mentions)
+		spans = append(spans, match(d.Mentions, list, func(*corpus.Mention, *prediction.Prediction) bool { return true }))
+		groups = append(groups, match(d.Mentions, list, func(m *corpus.Mention, p *prediction.Prediction) bool { return group(m.Type) == p.Group }))
+		answered := slices.DeleteFunc(slices.Clone(list), func(p *prediction.Prediction) bool { return len(p.Candidates) == 0 })
+		meant := slices.DeleteFunc(slices.Clone(d.Mentions), func(m corpus.Mention) bool { return m.NIL() })
+		linked = append(linked, match(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return answers(m, p, opt) }))
+	}
+	e.Spans, e.Groups, e.Linked = prf(spans, opt), prf(groups, opt), prf(linked, opt)
+	return e
+}
+
+// match pairs found with annotated mentions of equal bounds.
+func match(gold []corpus.Mention, found []*prediction.Prediction, right func(*corpus.Mention, *prediction.Prediction) bool) matches {
+	m := matches{found: float64(len(found)), gold: float64(len(gold))}
+	used := make([]bool, len(gold))
+	for _, p := range found {
+		outer := corpus.Mention{Spans: p.Spans}.Span()
+		for i := range gold {
+			if !used[i] && gold[i].Span() == outer && right(&gold[i], p) {
+				used[i] = true
+				m.right++
+				break
+			}
+		}
+	}
+	return m
+}
+
+func answers(m *corpus.Mention, p *prediction.Prediction, opt Options) bool {
+	var gold [][]string
+	for _, a := range m.Gold {
+		gold = append(gold, a)
+	}
+	whole, part := right(&p.Candidates[0], gold, opt.Protocol)
+	return whole || opt.Lenient && part
+}
+
+func prf(docs []matches, opt Options) PRF {
+	columns := make([]stat.Column, 3)
+	for _, d := range docs {
+		for i, v := range [][2]float64{{d.right, d.found}, {d.right, d.gold}, {2 * d.right, d.found + d.gold}} {
+			columns[i].Num, columns[i].Den = append(columns[i].Num, v[0]), append(columns[i].Den, v[1])
+		}
+	}
+	samples := opt.Samples
+	if samples <= 0 {
+		samples = stat.Samples
+	}
+	iv := stat.Bootstrap(columns, samples, opt.Seed)
+	return PRF{iv[0], iv[1], iv[2]}
+}

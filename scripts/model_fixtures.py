@@ -9,7 +9,8 @@ Each folder is what save_pretrained writes plus expected.safetensors:
     grad.<name> of the mean loss over targets, losses (10) of AdamW steps on that batch
     (lr 3e-3, betas 0.9 0.98, eps 1e-8, weight decay 0.05 on matrices only, gradient norm clipped to 1).
 
-With --check DIR it loads a folder that syncabel wrote and compares the logits in DIR/expected.json.
+With --check DIR... it loads folders that syncabel wrote (SYNCABEL_HF_OUT=DIR go test -run WriteForHuggingFace ./internal/model/checkpoint) with
+AutoModelForCausalLM, AutoTokenizer and, for adapters, PEFT, and compares the logits and token ids in expected.json.
 """
 
 import json
@@ -19,7 +20,8 @@ import sys
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 COMMON = dict(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
               num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-5, initializer_range=0.2,
@@ -86,14 +88,25 @@ def write(root, name, config, dtype, shard):
 
 def check(folder):
     folder = pathlib.Path(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    base = folder / "base" if (folder / "base").exists() else folder
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    kind = type(model).__name__
+    if base != folder:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, folder)
+        kind += " with PEFT adapter"
     want = json.loads((folder / "expected.json").read_text())
     with torch.no_grad():
-        got = model(input_ids=torch.tensor([want["tokens"]])).logits[0]
+        got = model.eval()(input_ids=torch.tensor([want["tokens"]])).logits[0]
     ref = torch.tensor(want["logits"]).view_as(got)
     err = ((got - ref).abs().max() / ref.abs().max()).item()
-    print(f"{folder}: {type(model).__name__}, max relative error of logits {err:.2e}")
-    if not err < 1e-4:
+    tok = AutoTokenizer.from_pretrained(base)
+    cuts = [tok(s, add_special_tokens=False)["input_ids"] for s in want["texts"]]
+    raw = Tokenizer.from_file(str(base / "tokenizer.json"))
+    same = cuts == want["ids"] and [raw.encode(s).ids for s in want["texts"]] == want["ids"]
+    print(f"{folder}: {kind}, max relative error of logits {err:.2e}, {len(cuts)} texts cut {'equally' if same else 'DIFFERENTLY'}")
+    if not (err < 1e-4 and same):
         sys.exit(1)
 
 

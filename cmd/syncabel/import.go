@@ -14,6 +14,7 @@ import (
 type importCmd struct {
 	KB     importKBCmd     `cmd:"" name:"kb" help:"Import a knowledge base."`
 	Corpus importCorpusCmd `cmd:"" help:"Import an annotated corpus."`
+	Model  importModelCmd  `cmd:"" help:"Download a model folder to fine-tune, given its name on a hub."`
 }
 
 type importCorpusCmd struct {

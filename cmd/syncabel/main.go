@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"syncabel/internal/artifact"
+	"syncabel/internal/hub"
 )
 
 // Exit codes, a contract with scripts.
@@ -24,6 +25,8 @@ const (
 	exitError       = 1
 	exitUsage       = 2
 	exitWarnings    = 3
+	exitPermanent   = 42
+	exitRetry       = 75
 	exitInterrupted = 130
 )
 
@@ -42,7 +45,7 @@ type cli struct {
 
 	Demo    demoCmd    `cmd:"" help:"Run the whole chain on the built-in example (about two minutes, no network)."`
 	Run     runCmd     `cmd:"" help:"Run the stages of a config in order; finished stages are reused."`
-	Import  importCmd  `cmd:"" help:"Import a knowledge base or a corpus."`
+	Import  importCmd  `cmd:"" help:"Import a knowledge base, a corpus or a model."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
@@ -115,8 +118,13 @@ func (a *app) finish(err error) int {
 	if h := hint(err); h != "" {
 		fmt.Fprintln(a.err, h)
 	}
-	if errors.Is(err, errWarnings) {
+	switch {
+	case errors.Is(err, errWarnings):
 		return exitWarnings
+	case errors.Is(err, hub.ErrDenied):
+		return exitPermanent
+	case errors.Is(err, hub.ErrUnavailable):
+		return exitRetry
 	}
 	return exitError
 }
@@ -130,6 +138,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return "The disk is full. Free some space and run the same command again: finished stages are kept."
+	case errors.Is(err, hub.ErrUnavailable):
+		return "Run the same command later: it goes on where this one stopped."
 	case errors.Is(err, artifact.ErrUnfinished):
 		return "That folder was not finished. Run the command that makes it again."
 	case errors.Is(err, os.ErrPermission):

@@ -83,11 +83,11 @@ func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 	}
 	key := cfg
 	if cfg.Base != "" { // what is in the folder counts, not where it lies
-		h, err := artifact.HashPath(r.cfg.path(cfg.Base))
+		h, err := baseHash(r.cfg.path(cfg.Base))
 		if err != nil {
 			return nil, fmt.Errorf("reading train.base: %w", err)
 		}
-		inputs["base"], key.Base = h.SHA256, ""
+		inputs["base"], key.Base = h, ""
 	}
 	var err error
 	f.model, err = r.do("model", f.name, seed, fitKey{key, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {

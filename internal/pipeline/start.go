@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"syncabel/internal/artifact"
@@ -53,6 +54,19 @@ func (r *runner) start(d *data, cfg Train, seed uint64, dir string) (*start, err
 		}
 	}
 	return s, nil
+}
+
+// baseHash is the hash of a base's content: of the files in its manifest where `syncabel import model` made it, else of all.
+func baseHash(dir string) (string, error) {
+	m, err := artifact.Verify(dir)
+	switch {
+	case err == nil:
+		return m.Hash(), nil
+	case !errors.Is(err, artifact.ErrUnfinished):
+		return "", err
+	}
+	h, err := artifact.HashPath(dir)
+	return h.SHA256, err
 }
 
 // save writes the trained model, and the adapters beside it.

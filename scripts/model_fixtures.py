@@ -101,10 +101,10 @@ def check(folder):
         got = model.eval()(input_ids=torch.tensor([want["tokens"]])).logits[0]
     ref = torch.tensor(want["logits"]).view_as(got)
     err = ((got - ref).abs().max() / ref.abs().max()).item()
-    tok = AutoTokenizer.from_pretrained(base)
+    tok = AutoTokenizer.from_pretrained(folder)
     cuts = [tok(s, add_special_tokens=False)["input_ids"] for s in want["texts"]]
-    raw = Tokenizer.from_file(str(base / "tokenizer.json"))
-    same = cuts == want["ids"] and [raw.encode(s).ids for s in want["texts"]] == want["ids"]
+    raw = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    same = cuts == want["ids"] and [raw.encode(s, add_special_tokens=False).ids for s in want["texts"]] == want["ids"]
     print(f"{folder}: {kind}, max relative error of logits {err:.2e}, {len(cuts)} texts cut {'equally' if same else 'DIFFERENTLY'}")
     if not (err < 1e-4 and same):
         sys.exit(1)

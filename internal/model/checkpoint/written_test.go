@@ -18,16 +18,13 @@ func TestWriteForHuggingFace(t *testing.T) {
 	if out == "" {
 		t.Skip("SYNCABEL_HF_OUT names no folder")
 	}
-	texts := []string{"type 2 diabetes", "  Infarctus du myocarde\n\n12 mg", "<SEP>[ névralgie] est", "don't 中文 🩺 </s>", "x" + "  " + "y\t"}
+	texts := []string{"a <MARK> b", "type 2 diabetes", "  Infarctus du myocarde\n\n12 mg", "<SEP>[ névralgie] est", "don't 中文 🩺 </s>", "x" + "  " + "y\t"}
 	for _, family := range append([]string{"llama-lora"}, families...) {
 		dir := filepath.Join(out, family)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		tok, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 300, Special: []string{"<s>", "</s>", "<SEP>"}, Lowercase: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		tok := writeTokenizer(t, dir, family, texts)
 		c := model.Config{Architectures: []string{"LlamaForCausalLM"}, ModelType: "llama", Vocab: tok.VocabSize(), Width: 32, Hidden: 48, Layers: 2, Heads: 4,
 			KVHeads: 2, HeadWidth: 8, Context: 64, NormEps: 1e-5, RopeTheta: 10000, Tied: true, Activation: "silu", BOS: 0, EOS: 1}
 		switch family {
@@ -43,6 +40,27 @@ func TestWriteForHuggingFace(t *testing.T) {
 		}
 		writeFamily(t, dir, model.New(c, 1), tok, texts, family == "llama-lora")
 	}
+}
+
+// writeTokenizer gives a family the tokenizer it comes with; models from scratch are Llamas with one of ours.
+func writeTokenizer(t *testing.T, dir, family string, texts []string) *tokenizer.Tokenizer {
+	t.Helper()
+	kind := map[string]string{"llama-lora": "llama3", "qwen2": "qwen2", "qwen3": "qwen2", "mistral": "mistral"}[family]
+	var tok *tokenizer.Tokenizer
+	var err error
+	switch kind {
+	case "":
+		tok, err = tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 300, Special: []string{"<s>", "</s>", "<SEP>"}, Lowercase: true})
+		if err == nil {
+			err = tok.WriteFile(dir, "<s>", "</s>")
+		}
+	default:
+		tok, _, err = tokenizer.Adapt(filepath.Join("../../tokenizer/testdata/hf", kind), dir, "<MARK>", 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }
 
 func writeFamily(t *testing.T, dir string, m *model.Model, tok *tokenizer.Tokenizer, texts []string, lora bool) {
@@ -78,9 +96,6 @@ func writeFamily(t *testing.T, dir string, m *model.Model, tok *tokenizer.Tokeni
 		err = SaveAdapter(dir, opt.LoRA, "base")
 	} else {
 		err = Save(dir, m)
-	}
-	if err == nil {
-		err = tok.WriteFile(saved, "<s>", "</s>")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,8 @@ type Observation struct {
 	Surface string
 	Concept int // index into the knowledge base
 	Group   string
+	// Document is where it stands. A search that leaves a document out does not see what only that document says.
+	Document string
 }
 
 // A Candidate is a concept with its lexical score.
@@ -56,6 +58,8 @@ type entry struct {
 	bonus   float32 // tie rule: training strings before names, frequent meanings before rare
 	share   float32 // of a training string: the part of its annotations that meant this concept
 	train   bool
+	docs    map[string]int // of a training string: annotations by document
+	n       int            // their sum
 }
 
 type posting struct {
@@ -117,12 +121,15 @@ func (r *Retriever) training(obs []Observation) {
 	totals := map[meaning]int{}
 	var order []meaning
 	surface := map[meaning]string{}
+	docs := map[meaning]map[string]int{}
 	for _, o := range obs {
 		m := meaning{o.Group, terminology.Normalize(o.Surface), o.Concept}
 		if counts[m] == 0 {
 			order = append(order, m)
 			surface[m] = o.Surface
+			docs[m] = map[string]int{}
 		}
+		docs[m][o.Document]++
 		counts[m]++
 		totals[meaning{m.group, m.key, -1}]++
 	}
@@ -132,7 +139,7 @@ func (r *Retriever) training(obs []Observation) {
 			continue
 		}
 		share := float32(counts[m]) / float32(totals[meaning{m.group, m.key, -1}])
-		x.add(entry{text: surface[m], key: m.key, concept: int32(m.concept), bonus: trainBonus + countBonus*share, share: share, train: true})
+		x.add(entry{text: surface[m], key: m.key, concept: int32(m.concept), bonus: trainBonus + countBonus*share, share: share, train: true, docs: docs[m], n: counts[m]})
 	}
 }
 
@@ -152,8 +159,20 @@ func (x *index) build(v *Vectorizer) {
 // Vectorizer returns the vectorizer fitted on the names.
 func (r *Retriever) Vectorizer() *Vectorizer { return r.vec }
 
+// Blind takes training annotations away from a search, so that a training mention can be looked at as if it were new.
+type Blind struct {
+	Document string // its annotations; "": none
+	Concept  int    // index + 1: all annotations that mean it; 0: none
+}
+
+func (b Blind) hides(e *entry) bool {
+	return b.Concept == int(e.concept)+1 || b.Document != "" && e.docs[b.Document] == e.n
+}
+
 // A Scratch is the memory of one search.
 type Scratch struct {
+	// Blind is what the search must not know.
+	Blind   Blind
 	scores  []float32
 	touched []int32
 	best    map[int32]hit
@@ -242,6 +261,9 @@ func (x *index) search(s *Scratch, q Vector, key string) {
 }
 
 func (s *Scratch) merge(e *entry, i int32, score float32) {
+	if e.train && s.Blind.hides(e) {
+		return
+	}
 	h, ok := s.best[e.concept]
 	if !ok {
 		h = hit{score: -1, name: -1}

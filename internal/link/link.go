@@ -10,6 +10,7 @@
 //	beam-trie       log-probabilities renormalised over the trie's children, forced tokens free
 //	certified-top1  the one best name with the proof that none is better; a beam search where the proof would cost too much
 //	hybrid          beam-trie, then every candidate of beams and stage 0 scored exactly and combined by weights fitted on dev
+//	ranked         stage 0 in the order of the ranker, without a model
 //	lexical         stage 0 alone
 package link
 
@@ -25,6 +26,7 @@ import (
 	"syncabel/internal/lexical"
 	"syncabel/internal/markup"
 	"syncabel/internal/prediction"
+	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
 	"syncabel/internal/text"
 	"syncabel/internal/tokenizer"
@@ -40,10 +42,13 @@ const (
 	CertifiedTop1 = "certified-top1"
 	Hybrid        = "hybrid"
 	Lexical       = "lexical"
+	Ranked        = "ranked"
 )
 
 // Modes returns every mode.
-func Modes() []string { return []string{Free, BeamHF, BeamTrie, CertifiedTop1, Hybrid, Lexical} }
+func Modes() []string {
+	return []string{Free, BeamHF, BeamTrie, CertifiedTop1, Hybrid, Lexical, Ranked}
+}
 
 // Options of a Linker.
 type Options struct {
@@ -77,6 +82,7 @@ type Linker struct {
 	bos    int32
 	oracle Oracle
 	stage0 *lexical.Retriever
+	ranker *ranker.Ranker // nil without
 	opt    Options
 	scr    lexical.Scratch
 }
@@ -90,6 +96,7 @@ type Parts struct {
 	BOS       int32
 	Oracle    Oracle
 	Stage0    *lexical.Retriever
+	Ranker    *ranker.Ranker // of Ranked; Hybrid uses it where there is one
 }
 
 // New checks that the parts belong together.
@@ -101,13 +108,16 @@ func New(p Parts, opt Options) (*Linker, error) {
 	if !slices.Contains(Modes(), opt.Mode) {
 		return nil, fmt.Errorf("unknown linking mode %q: have %s", opt.Mode, strings.Join(Modes(), ", "))
 	}
-	if opt.Mode != Lexical && (p.Oracle == nil || p.Trie == nil || p.Tokenizer == nil) {
+	if opt.Mode != Lexical && opt.Mode != Ranked && (p.Oracle == nil || p.Trie == nil || p.Tokenizer == nil) {
 		return nil, fmt.Errorf("linking mode %q needs a model", opt.Mode)
 	}
-	if (opt.Mode == Hybrid || opt.Mode == Lexical) && p.Stage0 == nil {
+	if opt.Mode == Ranked && p.Ranker == nil {
+		return nil, fmt.Errorf("linking mode %q needs a trained ranker", opt.Mode)
+	}
+	if (opt.Mode == Hybrid || opt.Mode == Lexical || opt.Mode == Ranked) && p.Stage0 == nil {
 		return nil, fmt.Errorf("linking mode %q needs stage 0", opt.Mode)
 	}
-	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, opt, lexical.Scratch{}}, nil
+	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, p.Ranker, opt, lexical.Scratch{}}, nil
 }
 
 // task is one mention on its way.
@@ -120,8 +130,9 @@ type task struct {
 	prompt   []int32
 	root     trie.Node
 	cands    []scored
-	names    map[int]string // concept -> name reached by the model
-	invalid  string         // a free answer that is no name
+	around   *ranker.Document // what the ranker knows of the document
+	names    map[int]string   // concept -> name reached by the model
+	invalid  string           // a free answer that is no name
 }
 
 // Link links every mention of docs, in their order.
@@ -171,6 +182,13 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 			}
 			out = append(out, t)
 		}
+		if l.ranker != nil {
+			own := out[len(out)-len(d.Mentions):]
+			around := l.rankerDocument(d, own, l.scr.Blind)
+			for _, t := range own {
+				t.around = around
+			}
+		}
 	}
 	return out, nil
 }
@@ -190,7 +208,7 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 	if l.opt.Coordinate && l.stage0 != nil {
 		t.surface = l.coordinate(t.group, t.surface, d.Language)
 	}
-	if l.opt.Mode == Lexical {
+	if l.opt.Mode == Lexical || l.opt.Mode == Ranked {
 		return t, nil
 	}
 	segments := markup.Prompt(markup.Question{Doc: d, Mention: m, Group: t.group, Surface: t.surface, Sentences: sentences}, l.opt.Markup)

@@ -17,6 +17,7 @@ import (
 	"syncabel/internal/model"
 	"syncabel/internal/oracle"
 	"syncabel/internal/prediction"
+	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/trie"
@@ -339,12 +340,35 @@ func small(t *testing.T, mode string) *Linker {
 	o := oracle.NewNative(model.NewSession(model.New(c, 3), model.SessionOptions{Threads: 1}))
 	t.Cleanup(o.Close)
 	obs := []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}
-	l, err := New(Parts{KB: kb, Trie: tr, Tokenizer: tok, Oracle: o, Stage0: lexical.NewRetriever(kb, lexical.Options{Names: true, Training: obs})},
-		Options{Mode: mode, Expand: true})
+	p := Parts{KB: kb, Trie: tr, Tokenizer: tok, Oracle: o, Stage0: lexical.NewRetriever(kb, lexical.Options{Names: true, Training: obs})}
+	if mode == Ranked {
+		p.Ranker = trainedRanker(t, kb, p.Stage0, obs)
+	}
+	l, err := New(p, Options{Mode: mode, Expand: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// trainedRanker learns from one document, in which names mean what they say.
+func trainedRanker(t *testing.T, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation) *ranker.Ranker {
+	r := ranker.New(kb, stage0, obs, ranker.Options{Boost: ranker.BoostOptions{MinHess: 0.01, Columns: 1, Rows: 1}})
+	l, err := New(Parts{KB: kb, Stage0: stage0, Ranker: r}, Options{Mode: Ranked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := markup.ParseMarked("[gout]{Disorders} and [podagra]{Disorders} and [mitral stenoses]{Disorders}.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range []string{"D3", "D3", "D1"} {
+		d.Mentions[i].Gold = []corpus.Answer{{id}}
+	}
+	if err := l.TrainRanker(context.Background(), []corpus.Document{d}, 1); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func linkOne(t *testing.T, mode, marked string) prediction.Prediction {
@@ -366,7 +390,7 @@ func TestModes(t *testing.T) {
 		if p.Mode != mode || p.Group != "Disorders" || len(p.Candidates) == 0 {
 			t.Errorf("%s: %+v", mode, p)
 		}
-		if mode == Hybrid || mode == Lexical {
+		if mode == Hybrid || mode == Lexical || mode == Ranked {
 			if c := p.Candidates[0]; c.Code != "D3" || !slices.Contains(c.Source, lexical.SourceDictionary) {
 				t.Errorf("%s: %+v", mode, c)
 			}
@@ -409,8 +433,8 @@ func TestFit(t *testing.T) {
 		}
 		cases = append(cases, c)
 	}
-	start, _ := loss(cases, DefaultWeights())
-	w := fit(cases)
+	start, _ := loss(cases, DefaultWeights(false))
+	w := fit(cases, DefaultWeights(false))
 	if w.Loss > start-0.3 || w.Recall1 < 0.8 || w.Values[4] < 2 {
 		t.Errorf("loss %g (defaults %g), recall %g, weights %v", w.Loss, start, w.Recall1, w.Values)
 	}

@@ -24,6 +24,8 @@ type scored struct {
 	beam    bool    // the model's search ended on it
 	how     string  // of a certified search: how it was proved
 	listed  bool    // stage 0 gave it
+	ranker  float64 // log-odds that the ranker gives it
+	order   int     // among stage 0's candidates
 	value   float64 // of a free or Hugging Face style answer
 }
 
@@ -33,6 +35,12 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 	case Lexical:
 		for _, t := range batch {
 			l.listed(t, l.opt.Keep)
+		}
+		return nil
+	case Ranked:
+		for _, t := range batch {
+			l.proposed(t)
+			l.ranked(t)
 		}
 		return nil
 	case Free, BeamHF:
@@ -89,7 +97,7 @@ func (t *task) candidate(concept int) *scored {
 			return &t.cands[i]
 		}
 	}
-	t.cands = append(t.cands, scored{concept: concept, logp: math.Inf(-1), raw: math.Inf(-1), best: math.Inf(-1)})
+	t.cands = append(t.cands, scored{concept: concept, logp: math.Inf(-1), raw: math.Inf(-1), best: math.Inf(-1), order: unordered})
 	return &t.cands[len(t.cands)-1]
 }
 
@@ -117,7 +125,11 @@ func (l *Linker) listed(t *task, k int) {
 func (l *Linker) union(ctx context.Context, batch []*task, searches []*search) error {
 	list := make([]*scoring, len(batch))
 	for i, t := range batch {
-		l.listed(t, l.opt.Candidates)
+		if l.ranker != nil {
+			l.proposed(t)
+		} else {
+			l.listed(t, l.opt.Candidates)
+		}
 		list[i] = &scoring{prompt: t.prompt, root: t.root, leaves: searches[i].paths}
 		for c := range t.cands {
 			for _, p := range l.nameLeaves(t, t.cands[c].concept) {
@@ -140,6 +152,9 @@ func (l *Linker) union(ctx context.Context, batch []*task, searches []*search) e
 				s.add(list[i].logp[k]-share, l.trie.Text(p.leaf))
 				s.raw = logSumExp([]float64{s.raw, list[i].raw[k] - share})
 			}
+		}
+		if l.ranker != nil {
+			l.ranked(t)
 		}
 	}
 	return nil

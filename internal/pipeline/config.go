@@ -27,6 +27,7 @@ type Config struct {
 	Synth  Synth    `toml:"synth"`
 	Train  Train    `toml:"train"` // defaults of every model
 	Models []Train  `toml:"model"` // variants that are compared; default: one, as [train] says
+	Ranker Ranker   `toml:"ranker"`
 	Link   Link     `toml:"link"`
 	Eval   Eval     `toml:"eval"`
 	Study  Study    `toml:"study"`
@@ -102,6 +103,16 @@ type Train struct {
 	Warmup      int     `toml:"warmup"`
 	Decay       float64 `toml:"decay"`
 	MaxLength   int     `toml:"max_length"`
+}
+
+// Ranker says how the order of stage 0 is learnt.
+type Ranker struct {
+	Off        bool    `toml:"off"`        // stage 0 stays in the order of cosines
+	Candidates int     `toml:"candidates"` // concepts by cosine; default 16
+	Hide       float64 `toml:"hide"`       // part of the training mentions also seen as of unknown concepts; default 0.5
+	Rounds     int     `toml:"rounds"`     // trees; default 120
+	Leaves     int     `toml:"leaves"`     // of a tree; default 12
+	Rate       float64 `toml:"rate"`       // step of a tree; default 0.07
 }
 
 // Link says how mentions are linked.

@@ -16,6 +16,7 @@ import (
 	"syncabel/internal/model"
 	"syncabel/internal/model/checkpoint"
 	"syncabel/internal/oracle"
+	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/train"
@@ -30,18 +31,20 @@ const (
 
 // data is what training and linking share.
 type data struct {
-	kb      *stage
-	corpus  *stage
-	synth   *stage // nil without synthetic sentences
-	detect  *stage
-	k       *terminology.KB
-	train   []corpus.Document
-	dev     []corpus.Document
-	test    []corpus.Document
-	written []corpus.Document // synthetic
-	stage0  *lexical.Retriever
-	tagger  *eval.Tagger
-	subset  string // what a study left of train and written; empty: all of it
+	kb          *stage
+	corpus      *stage
+	synth       *stage // nil without synthetic sentences
+	detect      *stage
+	k           *terminology.KB
+	train       []corpus.Document
+	dev         []corpus.Document
+	test        []corpus.Document
+	written     []corpus.Document // synthetic
+	stage0      *lexical.Retriever
+	ranker      *ranker.Ranker // nil when off, or nothing is annotated
+	rankerStage *stage
+	tagger      *eval.Tagger
+	subset      string // what a study left of train and written; empty: all of it
 }
 
 // fitted is a trained model with what linking needs beside it.
@@ -104,9 +107,17 @@ func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 
 // fitWeights runs the stage tune.
 func (r *runner) fitWeights(d *data, f *fitted) (err error) {
-	f.weights, err = r.do("tune", f.name, 0, tuneKey(r.cfg.Link), map[string]string{"model": f.model.hash, "trie": f.trie.hash, "corpus": d.corpus.hash},
+	f.weights, err = r.do("tune", f.name, 0, tuneKey(r.cfg.Link), d.withRanker(map[string]string{"model": f.model.hash, "trie": f.trie.hash, "corpus": d.corpus.hash}),
 		func(a *artifact.Folder) error { return r.tune(d, f, a) })
 	return err
+}
+
+// withRanker adds the ranker to what a stage depends on.
+func (d *data) withRanker(inputs map[string]string) map[string]string {
+	if d.ranker != nil {
+		inputs["ranker"] = d.rankerStage.hash
+	}
+	return inputs
 }
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
@@ -207,14 +218,14 @@ func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
 
 // tune fits the weights of the hybrid on the development split.
 func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
-	w := link.DefaultWeights()
+	w := link.DefaultWeights(d.ranker != nil)
 	if len(d.dev) > 0 {
 		o, err := r.open(f)
 		if err != nil {
 			return err
 		}
 		defer o.close()
-		l, err := link.New(o.parts(d.k, d.stage0), r.linkOptions(f.cfg, link.Hybrid, nil, "tune "+f.cfg.Name))
+		l, err := link.New(o.parts(d.k, d.stage0, d.ranker), r.linkOptions(f.cfg, link.Hybrid, nil, "tune "+f.cfg.Name))
 		if err != nil {
 			return err
 		}
@@ -289,8 +300,8 @@ func (o *opened) close() {
 	o.model.Close()
 }
 
-func (o *opened) parts(kb *terminology.KB, stage0 *lexical.Retriever) link.Parts {
-	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.model.Config.BOS, Oracle: o.oracle, Stage0: stage0}
+func (o *opened) parts(kb *terminology.KB, stage0 *lexical.Retriever, k *ranker.Ranker) link.Parts {
+	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.model.Config.BOS, Oracle: o.oracle, Stage0: stage0, Ranker: k}
 }
 
 // observations are the training annotations, each with its short and its long form, for the memory of stage 0.
@@ -310,9 +321,9 @@ func observations(kb *terminology.KB, docs []corpus.Document, l Link) []lexical.
 				continue
 			}
 			g := dataset.GroupOf(kb, m.Type, l.GroupMap)
-			out = append(out, lexical.Observation{Surface: m.Text, Concept: c, Group: g})
+			out = append(out, lexical.Observation{Document: docs[i].ID, Surface: m.Text, Concept: c, Group: g})
 			if s := dataset.Expand(m.Text, long); s != m.Text {
-				out = append(out, lexical.Observation{Surface: s, Concept: c, Group: g})
+				out = append(out, lexical.Observation{Document: docs[i].ID, Surface: s, Concept: c, Group: g})
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"syncabel/internal/detect"
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
+	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 )
@@ -60,7 +61,10 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range []string{rec.KB, rec.Corpus, m.Model, m.Trie, m.Weights} {
+	for _, p := range []string{rec.KB, rec.Corpus, rec.Ranker, m.Model, m.Trie, m.Weights} {
+		if p == "" {
+			continue
+		}
 		if _, err := artifact.Verify(filepath.Join(dir, p)); err != nil {
 			return nil, err
 		}
@@ -85,13 +89,21 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	stage0 := lexical.NewRetriever(kb, lexical.Options{Names: true, Training: observations(kb, corpus.Split(docs, "train"), rec.Link)})
+	obs := observations(kb, corpus.Split(docs, "train"), rec.Link)
+	stage0 := lexical.NewRetriever(kb, lexical.Options{Names: true, Training: obs})
+	var k *ranker.Ranker
+	if rec.Ranker != "" {
+		if k, err = openRanker(filepath.Join(dir, rec.Ranker), kb, stage0, obs); err != nil {
+			o.close()
+			return nil, err
+		}
+	}
 	if opt.Mode == "" {
 		opt.Mode = link.Hybrid
 	}
 	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
 	lo.Keep, lo.NIL, lo.System, lo.Progress = opt.Keep, cmp.Or(opt.NIL, rec.Link.NIL), m.Name, opt.Progress
-	linker, err := link.New(o.parts(kb, stage0), lo)
+	linker, err := link.New(o.parts(kb, stage0, k), lo)
 	if err != nil {
 		o.close()
 		return nil, err

@@ -30,6 +30,7 @@ type Record struct {
 	KB      string           `json:"kb"` // folders below the run's
 	Corpus  string           `json:"corpus"`
 	Synth   string           `json:"synth,omitempty"`
+	Ranker  string           `json:"ranker,omitempty"`
 	Detect  string           `json:"detect,omitempty"` // finds mentions in plain text
 	Models  []ModelRecord    `json:"models"`           // the last is the default
 	Link    Link             `json:"link"`
@@ -55,6 +56,9 @@ func Run(ctx context.Context, cfg *Config, opt Options) (*report.Report, error) 
 	}
 	d, err := r.prepare()
 	if err != nil {
+		return nil, err
+	}
+	if err := r.fitRanker(d); err != nil {
 		return nil, err
 	}
 	docs := d.split(cfg.Link.Split)
@@ -128,6 +132,13 @@ func (d *data) split(name string) []corpus.Document {
 func (r *runner) systems(d *data, docs []corpus.Document) (out []*System, models []*fitted, err error) {
 	for _, row := range r.lexicalRows() {
 		s, err := r.baseline(d, row, docs)
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, s)
+	}
+	if d.ranker != nil {
+		s, err := r.rankedSystem(d, docs)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -302,6 +313,9 @@ func (r *runner) record(d *data, systems []*System, models []*fitted) error {
 			"documents": d.corpus.man.Counts["documents"], "mentions": d.corpus.man.Counts["mentions"], "systems": int64(len(systems)), "models": int64(len(models))}}
 	if d.synth != nil {
 		rec.Synth = d.synth.Dir
+	}
+	if d.ranker != nil {
+		rec.Ranker = d.rankerStage.Dir
 	}
 	for _, f := range models {
 		rec.Models = append(rec.Models, ModelRecord{f.cfg.Name, f.seed, f.model.Dir, f.trie.Dir, f.weights.Dir, f.cfg})

@@ -74,6 +74,7 @@ func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Docu
 	inputs := map[string]string{"corpus": d.corpus.hash, "model": f.model.hash, "trie": f.trie.hash}
 	if mode == link.Hybrid {
 		inputs["weights"] = f.weights.hash
+		inputs = d.withRanker(inputs)
 	}
 	l := r.cfg.Link
 	l.Modes = nil
@@ -99,7 +100,7 @@ func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus
 	}
 	opt := r.linkOptions(f.cfg, mode, w, "link "+system)
 	opt.System = system
-	linker, err := link.New(o.parts(d.k, d.stage0), opt)
+	linker, err := link.New(o.parts(d.k, d.stage0, d.ranker), opt)
 	if err != nil {
 		return nil, err
 	}

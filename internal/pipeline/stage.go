@@ -43,10 +43,10 @@ type stage struct {
 // made before are not taken for new ones.
 //
 //	1  2026-11: first
-//	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends
+//	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker
 func stageVersion(kind string) string {
 	switch kind {
-	case "kb", "trie", "model":
+	case "kb", "trie", "model", "tune", "link":
 		return kind + " 2"
 	}
 	return kind + " 1"

@@ -1,0 +1,273 @@
+package ranker
+
+import (
+	"slices"
+	"strings"
+
+	"syncabel/internal/lexical"
+	"syncabel/internal/terminology"
+)
+
+// A Mention is what is asked about.
+type Mention struct {
+	Text    string // as it stands
+	Surface string // what is compared: the long form of an abbreviation, the first member of a coordination
+	Group   string
+}
+
+// A Document is one text with its mentions, which say something about one another.
+type Document struct {
+	Mentions []Mention
+	lower    string
+	anchors  []anchor
+	blind    lexical.Blind
+}
+
+// anchor is a mention whose meaning its string alone tells.
+type anchor struct {
+	key     string
+	words   []string
+	concept int
+}
+
+// The features of a candidate. Gaps are the distance to the best candidate of the mention.
+const (
+	fCosine         = iota // largest TF-IDF cosine to a name or training string
+	fNameCosine            // to a name
+	fTrainCosine           // to a training string
+	fCosineGap             //
+	fNameGap               //
+	fExact                 // 1: equal to a name
+	fFolded                // 1: its canonical words are a name's
+	fBag                   // 1: in any order
+	fMemory                // part of the equal training strings that meant it
+	fMemoryCount           // log of their number
+	fMemoryOther           // log of those that meant something else
+	fBagMemory             // as fMemory for the canonical words in any order
+	fBagMemoryOther        //
+	fHardQuery             // part of the query's words that the nearest name has, by rareness
+	fHardName              // part of that name's words that the query has
+	fSoftQuery             // both again, with words that are synonyms or spelt alike
+	fSoftName              //
+	fSoft                  // their harmonic mean
+	fSoftGap               //
+	fNumbers               // 1: they name different numbers
+	fHead                  // likeness of the last words
+	fEdit                  // 1 minus edit distance
+	fInitials              // 1: the text is the initials of a name
+	fPrior                 // log of the concept's training annotations
+	fNames                 // log of the number of its names
+	fDepth                 // steps to the root of the hierarchy
+	fChildren              // log of the number of its children
+	fAnchors               // mentions of the document with another string that mean it
+	fAnchorChild           // that mean a child of it
+	fAnchorParent          // that mean a parent of it
+	fAnchorWords           // part of the query's words in such a mention
+	fInText                // 1: another of its names stands in the text
+	fQueryWords            //
+	fQueryLetters          //
+	fLonger                // letters that the nearest name has more
+	fPreferred             // 1: the nearest name is a preferred one
+	fTrainSoft             // as fSoft for the nearest training string
+	fTrainSoftGap          //
+	fMoreWords             // words that the query has more than the nearest name
+	fTextExact             // 1: the unexpanded text is a name
+	fTextMemory            // as fMemory for the unexpanded text
+	fParentOf              // candidates that are its children
+	fRank                  // by cosine
+	features
+)
+
+// shape is a name ready to be compared.
+type shape struct {
+	key   string // normalised
+	words []string
+	bag   string
+	vec   lexical.Vector
+}
+
+func (r *Ranker) shape(s string) shape {
+	w := words(s)
+	return shape{terminology.Normalize(s), w, bag(w), r.stage0.Vectorizer().Vector(s)}
+}
+
+// entry is a concept ready to be compared.
+type entry struct {
+	names   []namedShape
+	parents []int
+	depth   int
+	broader int // number of children
+}
+
+type namedShape struct {
+	shape
+	group     string
+	initials  string
+	preferred bool
+}
+
+// maxDepth bounds the walk to the root: hierarchies may hold cycles.
+const maxDepth = 30
+
+// entry decodes a concept, or takes it from the cache. The cache stops growing at a bound; nothing depends on what it holds.
+func (r *Ranker) entry(i int) *entry {
+	if e, ok := r.cache.Load(i); ok {
+		return e.(*entry)
+	}
+	e := &entry{parents: r.kb.ParentsOf(i), broader: len(r.kb.Children(i))}
+	for _, n := range r.kb.Concept(i).Names {
+		e.names = append(e.names, namedShape{r.shape(n.Text), n.Group, initials(n.Text), n.Preferred})
+	}
+	for at := e.parents; len(at) > 0 && e.depth < maxDepth; at = r.kb.ParentsOf(at[0]) {
+		e.depth++
+	}
+	if r.cached.Add(1) < maxCached {
+		r.cache.Store(i, e)
+	}
+	return e
+}
+
+// maxCached concepts of some names each are a few hundred megabytes.
+const maxCached = 100_000
+
+// NewDocument finds the anchors of a document. Blind training documents do not see their own annotations.
+func (r *Ranker) NewDocument(mentions []Mention, text string, blind lexical.Blind) *Document {
+	d := &Document{Mentions: mentions, lower: strings.Join(strings.Fields(strings.ToLower(text)), " "), blind: blind}
+	for _, m := range mentions {
+		key := terminology.Normalize(m.Surface)
+		c, any := r.memory.byKey[place{m.Group, key}].usual(blind)
+		if !any {
+			if list := r.kb.Normalized(m.Surface); len(list) == 1 {
+				c = list[0]
+			}
+		}
+		if c >= 0 {
+			d.anchors = append(d.anchors, anchor{key, words(m.Surface), c})
+		}
+	}
+	return d
+}
+
+// Features describes the candidates of one mention of d, a row each.
+func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate) [][]float32 {
+	q := r.shape(m.Surface)
+	raw := terminology.Normalize(m.Text)
+	out := make([][]float32, len(cands))
+	for i, c := range cands {
+		f := make([]float32, features)
+		out[i] = f
+		e := r.entry(c.Concept)
+		f[fCosine], f[fNameCosine], f[fTrainCosine], f[fRank] = c.Score, c.NameScore, c.TrainScore, float32(i)
+		f[fQueryWords], f[fQueryLetters] = float32(len(q.words)), float32(len(q.key))
+		f[fPrior] = logCount(r.memory.count(c.Concept, d.blind))
+		f[fNames], f[fDepth], f[fChildren] = logCount(len(e.names)), float32(e.depth), logCount(e.broader)
+		r.names(f, q, raw, m, e)
+		r.remembered(f, q, raw, m.Group, c.Concept, d.blind)
+		r.around(f, d, q, c.Concept, e)
+	}
+	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}} {
+		gap(out, g[0], g[1])
+	}
+	for i := range out {
+		for j := range out {
+			if i != j && slices.Contains(r.entry(cands[j].Concept).parents, cands[i].Concept) {
+				out[i][fParentOf]++
+			}
+		}
+	}
+	return out
+}
+
+func gap(rows [][]float32, of, into int) {
+	var best float32
+	for _, f := range rows {
+		best = max(best, f[of])
+	}
+	for _, f := range rows {
+		f[into] = best - f[of]
+	}
+}
+
+// names compares the query with the names of a concept and keeps what the nearest by words says.
+func (r *Ranker) names(f []float32, q shape, raw string, m Mention, e *entry) {
+	short := len(raw) >= 2 && len(raw) <= 6 && !strings.Contains(raw, " ")
+	best := float32(-1)
+	for i := range e.names {
+		n := &e.names[i]
+		if n.group != "" && n.group != m.Group {
+			continue
+		}
+		is(f, fExact, n.key == q.key)
+		is(f, fTextExact, n.key == raw)
+		is(f, fFolded, slices.Equal(n.words, q.words))
+		is(f, fBag, n.bag == q.bag)
+		is(f, fInitials, short && n.initials == raw)
+		if len(n.words) == 0 || len(q.words) == 0 {
+			continue
+		}
+		c := r.Vocabulary.compare(q.words, n.words)
+		soft := harmonic(c.softQ, c.softN)
+		if s := soft + 0.3*lexical.Cosine(q.vec, n.vec); s > best {
+			best = s
+			f[fHardQuery], f[fHardName], f[fSoftQuery], f[fSoftName], f[fSoft], f[fHead] = c.hardQ, c.hardN, c.softQ, c.softN, soft, c.head
+			f[fNumbers], f[fPreferred] = 0, 0
+			is(f, fNumbers, c.numbers)
+			is(f, fPreferred, n.preferred)
+			f[fEdit] = edit(q.key, n.key)
+			f[fLonger], f[fMoreWords] = float32(len(n.key)-len(q.key)), float32(len(q.words)-len(n.words))
+		}
+	}
+}
+
+// is notes that something holds.
+func is(f []float32, feature int, holds bool) {
+	if holds {
+		f[feature] = 1
+	}
+}
+
+// remembered is what training says about the query's string and about the concept's.
+func (r *Ranker) remembered(f []float32, q shape, raw, group string, concept int, blind lexical.Blind) {
+	part := func(n, all int) float32 { return float32(n) / float32(max(all, 1)) }
+	n, all := r.memory.byKey[place{group, q.key}].times(concept, blind)
+	f[fMemory], f[fMemoryCount], f[fMemoryOther] = part(n, all), logCount(n), logCount(all-n)
+	n, all = r.memory.byBag[place{group, q.bag}].times(concept, blind)
+	f[fBagMemory], f[fBagMemoryOther] = part(n, all), logCount(all-n)
+	n, all = r.memory.byKey[place{group, raw}].times(concept, blind)
+	f[fTextMemory] = part(n, all)
+	k := r.memory.concepts[concept]
+	if k == nil || blind.Concept == concept+1 || len(q.words) == 0 {
+		return
+	}
+	for i := range k.strings {
+		if t := &k.strings[i]; len(t.words) > 0 && t.inDoc[blind.Document] < t.count {
+			c := r.Vocabulary.compare(q.words, t.words)
+			f[fTrainSoft] = max(f[fTrainSoft], harmonic(c.softQ, c.softN))
+		}
+	}
+}
+
+// around is what the rest of the document has to do with a concept.
+func (r *Ranker) around(f []float32, d *Document, q shape, concept int, e *entry) {
+	for _, a := range d.anchors {
+		switch {
+		case a.key == q.key:
+		case a.concept == concept:
+			f[fAnchors]++
+			if len(a.words) > 0 && len(q.words) > 0 {
+				_, soft, _ := r.Vocabulary.covered(q.words, a.words)
+				f[fAnchorWords] = max(f[fAnchorWords], soft)
+			}
+		case slices.Contains(r.kb.ParentsOf(a.concept), concept):
+			f[fAnchorChild]++
+		case slices.Contains(e.parents, a.concept):
+			f[fAnchorParent]++
+		}
+	}
+	for i := range e.names {
+		if n := &e.names[i]; len(n.key) > 4 && n.key != q.key && strings.Contains(d.lower, n.key) {
+			f[fInText] = 1
+			return
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// Package ranker orders the concepts that a mention may mean by everything but a language model: how its words compare with names
+// and training strings, what training says about them, what else the document names, and the hierarchy. The order is learnt by
+// boosted trees from the training annotations, each seen as if its own document had not been annotated, and again as if its
+// concept had never been. It stands after lexical, which gives the candidates, and before link, which adds the model's word.
+package ranker
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/lexical"
+	"syncabel/internal/terminology"
+)
+
+// FileName is the trained ranker's file in its stage's folder.
+const FileName = "ranker.json"
+
+// formatVersion 1: trees, vocabulary, count of features.
+const formatVersion = 1
+
+// Options of a Ranker.
+type Options struct {
+	Candidates int     // by cosine, and half as many by the cosine of names alone; default 16
+	Variants   int     // queries with a word replaced by a synonym; default 8
+	EachAdds   int     // candidates that each of them adds; default 2
+	Hide       float64 // part of the training mentions that are seen again with their concept's annotations hidden; default 0.5
+	Boost      BoostOptions
+}
+
+// WithDefaults fills in what is not set.
+func (o Options) WithDefaults() Options {
+	set := func(x *int, v int) {
+		if *x == 0 {
+			*x = v
+		}
+	}
+	set(&o.Candidates, 16)
+	set(&o.Variants, 8)
+	set(&o.EachAdds, 2)
+	if o.Hide == 0 {
+		o.Hide = 0.5
+	}
+	o.Boost = o.Boost.withDefaults()
+	return o
+}
+
+// A Ranker is safe for concurrent use with one lexical.Scratch each.
+type Ranker struct {
+	Vocabulary *Vocabulary
+	Trees      Trees
+
+	opt    Options
+	kb     *terminology.KB
+	stage0 *lexical.Retriever
+	memory *memory
+	cache  sync.Map // concept -> *entry
+	cached atomic.Int64
+}
+
+// New prepares a ranker without trees. stage0 must hold the same observations.
+func New(kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation, opt Options) *Ranker {
+	return &Ranker{Vocabulary: Learn(kb), opt: opt.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}
+}
+
+// Train grows the trees on lists of Features.
+func (r *Ranker) Train(lists []List) { r.Trees = Boost(lists, features, r.opt.Boost) }
+
+// Hide is the part of the training mentions to be seen again with their concept hidden.
+func (r *Ranker) Hide() float64 { return r.opt.Hide }
+
+// Candidates returns the concepts that stage 0 proposes for a mention as it is, then those it proposes when a word is replaced by a
+// synonym; these are the first n. Then come the concepts of also that are not among them, with what stage 0 says of them.
+func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (list []lexical.Candidate, n int) {
+	all := r.stage0.Retrieve(s, m.Group, math.MaxInt, m.Surface)
+	out := slices.Clone(all[:min(r.opt.Candidates, len(all))])
+	has := func(list []lexical.Candidate, concept int) int {
+		return slices.IndexFunc(list, func(c lexical.Candidate) bool { return c.Concept == concept })
+	}
+	byName := slices.Clone(all)
+	slices.SortStableFunc(byName, func(a, b lexical.Candidate) int { return cmp.Compare(b.NameScore, a.NameScore) })
+	for _, c := range byName[:min(r.opt.Candidates/2, len(byName))] {
+		if has(out, c.Concept) < 0 {
+			out = append(out, c)
+		}
+	}
+	add := func(c lexical.Candidate) {
+		if has(out, c.Concept) >= 0 {
+			return
+		}
+		if i := has(all, c.Concept); i >= 0 {
+			c = all[i]
+		}
+		out = append(out, c)
+	}
+	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
+		for _, c := range r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v) { // the cosine to the mention itself is another, or nothing
+			add(lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
+		}
+	}
+	n = len(out)
+	for _, c := range also {
+		add(lexical.Candidate{Concept: c})
+	}
+	return out, n
+}
+
+// SourceSynonym is the source of a candidate that only a synonym of one of the mention's words led to.
+const SourceSynonym = "synonym"
+
+// Scores returns the log-odds of each candidate, up to a constant of the mention.
+func (r *Ranker) Scores(d *Document, m Mention, cands []lexical.Candidate) []float64 {
+	out := make([]float64, len(cands))
+	for i, f := range r.Features(d, m, cands) {
+		out[i] = r.Trees.Score(f)
+	}
+	return out
+}
+
+// file is a trained ranker on disk.
+type file struct {
+	Version    int         `json:"version"`
+	Features   int         `json:"features"`
+	Options    Options     `json:"options"`
+	Vocabulary *Vocabulary `json:"vocabulary"`
+	Trees      Trees       `json:"trees"`
+}
+
+// WriteFile writes vocabulary and trees. The training annotations stay in the corpus stage.
+func (r *Ranker) WriteFile(path string) error {
+	b, err := json.Marshal(file{formatVersion, features, r.opt, r.Vocabulary, r.Trees})
+	if err != nil {
+		return fmt.Errorf("encoding ranker: %w", err)
+	}
+	return artifact.WriteFile(path, b)
+}
+
+// Open reads what WriteFile wrote.
+func Open(path string, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation) (*Ranker, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading ranker: %w", err)
+	}
+	var f file
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, fmt.Errorf("reading ranker %s: %w", path, err)
+	}
+	if f.Version != formatVersion || f.Features != features || f.Vocabulary == nil {
+		return nil, fmt.Errorf("reading ranker %s: version %d with %d features, this program has version %d with %d: run the stage ranker again",
+			path, f.Version, f.Features, formatVersion, features)
+	}
+	for i := range f.Trees {
+		if err := f.Trees[i].check(); err != nil {
+			return nil, fmt.Errorf("reading ranker %s: tree %d: %w", path, i, err)
+		}
+	}
+	return &Ranker{Vocabulary: f.Vocabulary, Trees: f.Trees, opt: f.Options.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}, nil
+}
+
+// check refuses a tree that would not end or would look outside its arrays.
+func (t *Tree) check() error {
+	n := len(t.Feature)
+	if n == 0 || len(t.Cut) != n || len(t.Left) != n || len(t.Right) != n || len(t.Value) != n {
+		return fmt.Errorf("its arrays differ in length")
+	}
+	for i, f := range t.Feature {
+		if f >= features || f >= 0 && (int(t.Left[i]) <= i || int(t.Right[i]) <= i || int(t.Left[i]) >= n || int(t.Right[i]) >= n) {
+			return fmt.Errorf("node %d points outside the tree", i)
+		}
+	}
+	return nil
+}

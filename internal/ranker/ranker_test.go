@@ -1,0 +1,221 @@
+package ranker
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncabel/internal/lexical"
+	"syncabel/internal/terminology"
+)
+
+func TestWords(t *testing.T) {
+	for in, want := range map[string]string{
+		"Tumours of the oesophagus":   "tumor esofagus",
+		"Type II diabetes":            "type 2 diabete",
+		"Maladie de l'œil, infectée":  "maladie eil infectee",
+		"β-Thalassaemia":              "beta thalassemia",
+		"the":                         "the",
+		"insuficiencias cardiacas":    "insuficiencia cardiaca",
+		"Crohn's disease":             "crohn disease",
+		"biopsies":                    "biopsi",
+		"Displasia de cadera derecha": "displasia cadera derecha",
+	} {
+		if got := strings.Join(words(in), " "); got != want {
+			t.Errorf("words(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestAlike(t *testing.T) {
+	if alike("kidney", "kidney") != 1 || alike("ab", "abc") != 0 {
+		t.Error("equal words are 1, words under three letters 0")
+	}
+	if a, b := alike("dysplasia", "dysplastic"), alike("dysplasia", "gout"); a < 0.6 || a >= 1 || b > 0.2 {
+		t.Errorf("dysplastic %g, gout %g", a, b)
+	}
+	if edit("gout", "gout") != 1 || edit("gout", "gour") != 0.75 || edit("", "") != 1 {
+		t.Error("edit distance")
+	}
+}
+
+// kb holds concepts whose names show that renal stands for kidney.
+func kb(t *testing.T) *terminology.KB {
+	b := terminology.NewBuilder()
+	for _, c := range [][]string{{"D1", "kidney failure", "renal failure"}, {"D2", "kidney stone", "renal stone"}, {"D3", "kidney cyst", "renal cyst"},
+		{"D4", "renal agenesis"}, {"D5", "gout", "podagra"}, {"D6", "kidney disease"}, {"D7", "agenesis of lung"}} {
+		concept := terminology.Concept{ID: c[0], Types: []terminology.SemanticType{{Name: "Disease", Group: "Disorders"}}}
+		for i, n := range c[1:] {
+			concept.Names = append(concept.Names, terminology.Name{Text: n, Language: "en", Preferred: i == 0})
+		}
+		b.Add(concept)
+	}
+	for _, child := range []string{"D1", "D2", "D3"} {
+		b.AddParent(child, "D6")
+	}
+	k, _ := b.Build()
+	return k
+}
+
+func TestVocabularyLearnsSynonyms(t *testing.T) {
+	v := Learn(kb(t))
+	if s := v.same("kidnei", "renal"); s <= 0.2 || s >= 1 {
+		t.Errorf("kidney ~ renal: %g", s)
+	}
+	if v.same("2", "3") != 0 {
+		t.Error("numbers are equal or not")
+	}
+	if got := v.variants("kidney agenesis", 4); !slices.Contains(got, "renal agenesis") {
+		t.Errorf("variants: %q", got)
+	}
+	c := v.compare(words("kidney agenesis"), words("renal agenesis"))
+	if c.hardQ >= c.softQ || c.softQ <= 0.5 || c.head != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func obs() []lexical.Observation {
+	return []lexical.Observation{{Surface: "bad kidneys", Concept: 0, Group: "Disorders", Document: "a"}, {Surface: "bad kidneys", Concept: 5, Group: "Disorders", Document: "b"},
+		{Surface: "big toe pain", Concept: 4, Group: "Disorders", Document: "b"}}
+}
+
+func testRanker(t *testing.T) *Ranker {
+	k := kb(t)
+	return New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: obs()}), obs(), Options{})
+}
+
+func TestSynonymsBringCandidates(t *testing.T) {
+	r := testRanker(t)
+	var s lexical.Scratch
+	list, n := r.Candidates(&s, Mention{Text: "kidney agenesis", Surface: "kidney agenesis", Group: "Disorders"}, 4)
+	at := slices.IndexFunc(list, func(c lexical.Candidate) bool { return r.kb.ID(c.Concept) == "D4" })
+	if at < 0 || at >= n || n != len(list)-1 || list[n].Concept != 4 {
+		t.Errorf("%d proposed of %+v", n, list)
+	}
+}
+
+// A blind search must describe a mention exactly as if the hidden annotations did not exist.
+func TestBlindEqualsAbsent(t *testing.T) {
+	k := kb(t)
+	m := Mention{Text: "bad kidneys", Surface: "bad kidneys", Group: "Disorders"}
+	describe := func(o []lexical.Observation, blind lexical.Blind) [][]float32 {
+		r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: o}), o, Options{})
+		s := lexical.Scratch{Blind: blind}
+		list, _ := r.Candidates(&s, m)
+		return r.Features(r.NewDocument([]Mention{m, {Text: "gout", Surface: "gout", Group: "Disorders"}}, "bad kidneys and gout", blind), m, list)
+	}
+	for _, c := range []struct {
+		blind lexical.Blind
+		keep  func(lexical.Observation) bool
+	}{
+		{lexical.Blind{Document: "a"}, func(o lexical.Observation) bool { return o.Document != "a" }},
+		{lexical.Blind{Document: "b"}, func(o lexical.Observation) bool { return o.Document != "b" }},
+		{lexical.Blind{Document: "b", Concept: 1}, func(o lexical.Observation) bool { return false }},
+	} {
+		var kept []lexical.Observation
+		for _, o := range obs() {
+			if c.keep(o) {
+				kept = append(kept, o)
+			}
+		}
+		got, want := describe(obs(), c.blind), describe(kept, lexical.Blind{})
+		for i := range got { // the bonus of a string's share decides ties only, and is of all annotations
+			got[i][fCosine], got[i][fCosineGap], want[i][fCosine], want[i][fCosineGap] = 0, 0, 0, 0
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%+v: %s", c.blind, d)
+		}
+	}
+}
+
+// lists whose gold is the candidate with the larger sum of two features, beside features that say nothing.
+func lists(n int, rng *rand.Rand) []List {
+	var out []List
+	for range n {
+		var l List
+		best := 0
+		for i := range 6 {
+			l.X = append(l.X, []float32{rng.Float32(), rng.Float32(), rng.Float32()})
+			if l.X[i][0]+l.X[i][1] > l.X[best][0]+l.X[best][1] {
+				best = i
+			}
+		}
+		l.Gold = make([]bool, 6)
+		l.Gold[best] = true
+		out = append(out, l)
+	}
+	return out
+}
+
+func TestBoostLearnsAndIsDeterministic(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	train, test := lists(400, rng), lists(200, rng)
+	trees := Boost(train, 3, BoostOptions{Rounds: 60, Seed: 3})
+	if d := cmp.Diff(trees, Boost(train, 3, BoostOptions{Rounds: 60, Seed: 3})); d != "" {
+		t.Fatal(d)
+	}
+	right := 0
+	for _, l := range test {
+		best := 0
+		for i := range l.X {
+			if trees.Score(l.X[i]) > trees.Score(l.X[best]) {
+				best = i
+			}
+		}
+		if l.Gold[best] {
+			right++
+		}
+	}
+	if right < 150 {
+		t.Errorf("%d of 200 right", right)
+	}
+	if Boost(nil, 3, BoostOptions{}) != nil {
+		t.Error("nothing to learn from gives no tree")
+	}
+}
+
+func TestFile(t *testing.T) {
+	r := testRanker(t)
+	var ls []List
+	var s lexical.Scratch
+	for i := range r.kb.Len() {
+		m := Mention{Text: r.kb.Concept(i).Names[0].Text, Surface: r.kb.Concept(i).Names[0].Text, Group: "Disorders"}
+		c, _ := r.Candidates(&s, m)
+		l := List{X: r.Features(r.NewDocument([]Mention{m}, m.Text, lexical.Blind{}), m, c)}
+		for _, x := range c {
+			l.Gold = append(l.Gold, x.Concept == i)
+		}
+		ls = append(ls, l)
+	}
+	r.opt.Boost.MinHess = 0.1
+	r.Train(ls)
+	path := filepath.Join(t.TempDir(), FileName)
+	if err := r.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Open(path, r.kb, r.stage0, obs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r.Trees, o.Trees); d != "" || len(o.Trees) == 0 {
+		t.Error(d)
+	}
+	if d := cmp.Diff(r.Vocabulary, o.Vocabulary); d != "" {
+		t.Error(d)
+	}
+	for name, text := range map[string]string{"no json": "{", "version": `{"version":9}`, "loop": `{"version":1,"features":` + strconv.Itoa(features) +
+		`,"vocabulary":{},"trees":[{"feature":[0],"cut":[1],"left":[0],"right":[0],"value":[0]}]}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path, r.kb, r.stage0, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

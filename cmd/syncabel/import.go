@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 
 	"syncabel/internal/artifact"
@@ -18,16 +19,11 @@ type importCmd struct {
 }
 
 type importCorpusCmd struct {
-	Format      string   `required:"" enum:"pubtator,brat,bioc,bigbio,table,jsonl" help:"pubtator, brat (folder or zip), bioc (XML or JSON), bigbio (JSON), table (TSV or CSV beside texts) or jsonl (this program's own)."`
-	Out         string   `required:"" help:"Folder to write." type:"path"`
-	Language    string   `default:"en" help:"Language of the texts: en, fr, es."`
-	Split       string   `enum:"train,dev,test" default:"test" help:"Split the files belong to."`
-	Composite   string   `help:"What joins the codes of one answer that needs all of them; default | in PubTator and BioC, + in BRAT and tables."`
-	Alternative string   `help:"What joins codes of which any one counts."`
-	Prefix      string   `help:"Put before codes without a colon."`
-	Texts       string   `help:"Format table: folder of the .txt files; default: the table's own." type:"path"`
-	JSON        bool     `name:"json" help:"Print the counts as JSON."`
-	Paths       []string `arg:"" help:"Files." type:"path"`
+	corpusIn
+	Out   string   `required:"" help:"Folder to write." type:"path"`
+	Split string   `enum:"train,dev,test," default:"" help:"Split the files belong to: train, dev or test; default test, unless the documents say."`
+	JSON  bool     `name:"json" help:"Print the counts as JSON."`
+	Paths []string `arg:"" optional:"" help:"Files." type:"path"`
 }
 
 // Help shows an example.
@@ -37,20 +33,26 @@ func (importCorpusCmd) Help() string {
 
 // Run imports a corpus.
 func (c *importCorpusCmd) Run(a *app) error {
-	cfg := pipeline.Corpus{Format: c.Format, Language: c.Language, Composite: c.Composite, Alternative: c.Alternative, Prefix: c.Prefix, Texts: c.Texts}
-	switch c.Split {
-	case "train":
-		cfg.Train = c.Paths
-	case "dev":
-		cfg.Dev = c.Paths
+	cfg := c.config(nil)
+	switch {
+	case c.Split == "train":
+		cfg.Train = append(cfg.Train, c.Paths...)
+	case c.Split == "dev":
+		cfg.Dev = append(cfg.Dev, c.Paths...)
+	case c.Split == "test" || len(c.IDs) == 0 && c.Format != "jsonl":
+		cfg.Test = append(cfg.Test, c.Paths...)
 	default:
-		cfg.Test = c.Paths
+		cfg.All = c.Paths
+	}
+	inputs := slices.Concat(cfg.Train, cfg.Dev, cfg.Test, cfg.All)
+	if len(inputs) == 0 {
+		return &usageError{"no corpus: name its files, or --train, --dev, --test"}
 	}
 	docs, warnings, err := pipeline.ReadCorpus(cfg, itself)
 	if err != nil {
 		return err
 	}
-	return a.save(saved{c.Out, "corpus", cfg, c.Paths, c.JSON}, func(f *artifact.Folder) ([]text.Warning, error) {
+	return a.save(saved{c.Out, "corpus", cfg, inputs, c.JSON}, func(f *artifact.Folder) ([]text.Warning, error) {
 		return warnings, pipeline.SaveCorpus(f, docs, warnings)
 	})
 }

@@ -122,7 +122,7 @@ func (w *linkWriter) file(path string) error {
 	if _, err := r.Peek(1); err != nil || !looksPubTator(r) { // the first read fills the buffer that looksPubTator sees
 		return w.lines(r, name)
 	}
-	docs, warnings, err := pubtator.Read(r, name, pubtator.Options{Language: w.cmd.Language})
+	docs, warnings, err := pubtator.Read(r, name, corpus.ReadOptions{Language: w.cmd.Language})
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run the whole chain on the built-in example (about two minutes, no network)."`
 	Run     runCmd     `cmd:"" help:"Run the stages of a config in order; finished stages are reused."`
 	Import  importCmd  `cmd:"" help:"Import a knowledge base, a corpus or a model."`
+	Corpus  corpusCmd  `cmd:"" help:"Check, count, convert and divide corpora."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
@@ -79,7 +80,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	var c cli
 	code := -1
 	parser, err := kong.New(&c, kong.Name("syncabel"), kong.Description(about), kong.Writers(out, errOut),
-		kong.Exit(func(n int) { code = n }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.Exit(func(n int) { code = n }), kong.UsageOnError(), formatVars(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		return exitError

@@ -5,7 +5,11 @@
 // from UTF-16 units, and check that the text at a span is the text of the mention.
 package corpus
 
-import "syncabel/internal/text"
+import (
+	"encoding/json"
+
+	"syncabel/internal/text"
+)
 
 // A Document is one text with its annotations. Mentions are in reading order: by first span, then the longer first.
 type Document struct {
@@ -15,6 +19,8 @@ type Document struct {
 	Text     string    `json:"text"`               // whole text, valid UTF-8
 	Passages []Passage `json:"passages,omitempty"` // in order, not overlapping; empty means one passage: the whole text
 	Mentions []Mention `json:"mentions"`
+	// Meta are the keys of a JSON format that mean nothing here and are written back untouched.
+	Meta map[string]json.RawMessage `json:"meta,omitempty"`
 }
 
 // A Passage is a part of a document's text such as its title or its abstract.
@@ -32,6 +38,8 @@ type Mention struct {
 	Gold  []Answer    `json:"gold"`           // alternatives, any one counts; empty means NIL
 	// Origin says where the annotation comes from: "" for the corpus, "synthetic", "review".
 	Origin string `json:"origin,omitempty"`
+	// Attributes are what the annotation says beside its concept, e.g. "Negation": "true", "Certainty": "low".
+	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
 // An Answer is the concept that a mention means: one concept ID, or all parts of a composite ("A and B"), sorted.

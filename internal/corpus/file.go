@@ -22,17 +22,20 @@ const maxLine = 64 << 20
 
 // WriteFile writes documents to path atomically, one a line.
 func WriteFile(path string, docs []Document) error {
-	return artifact.WriteWith(path, func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 1<<20)
-		enc := json.NewEncoder(b)
-		enc.SetEscapeHTML(false)
-		for i := range docs {
-			if err := enc.Encode(&docs[i]); err != nil {
-				return err
-			}
+	return artifact.WriteWith(path, func(w io.Writer) error { return Write(w, docs) })
+}
+
+// Write writes documents, one JSON object a line.
+func Write(w io.Writer, docs []Document) error {
+	b := bufio.NewWriterSize(w, 1<<20)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	for i := range docs {
+		if err := enc.Encode(&docs[i]); err != nil {
+			return err
 		}
-		return b.Flush()
-	})
+	}
+	return b.Flush()
 }
 
 // ReadFile reads what WriteFile wrote.
@@ -58,7 +61,7 @@ func Read(r io.Reader, name string) ([]Document, error) {
 		var d Document
 		err := json.Unmarshal(sc.Bytes(), &d)
 		if err == nil {
-			err = d.check()
+			err = d.Check()
 		}
 		if err != nil {
 			return nil, &text.SyntaxError{File: name, Line: line, Msg: err.Error()}
@@ -71,7 +74,9 @@ func Read(r io.Reader, name string) ([]Document, error) {
 	return docs, nil
 }
 
-func (d *Document) check() error {
+// Check reports a mention without spans, outside the text, or with another text than stands at its spans. Every reader gives
+// documents that pass.
+func (d *Document) Check() error {
 	for _, m := range d.Mentions {
 		if len(m.Spans) == 0 {
 			return fmt.Errorf("mention %q of document %q has no span", m.ID, d.ID)
@@ -90,6 +95,9 @@ func (d *Document) check() error {
 
 // SurfaceOf returns the text at spans, joined by one space.
 func SurfaceOf(s string, spans []text.Span) string {
+	if len(spans) == 1 {
+		return s[spans[0].Start:spans[0].End]
+	}
 	out := ""
 	for i, sp := range spans {
 		if i > 0 {

@@ -179,8 +179,8 @@ func (w *writer) subject() *Reference {
 
 // derivation says where a span stands in the note.
 func (w *writer) derivation(s text.Span, note string) Extension {
-	offset := w.offsets.Rune(s.Start)
-	length := w.offsets.Rune(s.End) - offset
+	offset := w.offsets.Unit(s.Start)
+	length := w.offsets.Unit(s.End) - offset
 	return Extension{URL: derivationURL, Extension: []Extension{
 		{URL: "reference", Reference: &Reference{Reference: urn(note)}},
 		{URL: "path", String: "DocumentReference.content[0].attachment.data"},

@@ -104,7 +104,7 @@ func (w *Writer) row(note int64, s string, p *prediction.Prediction, offsets *te
 	}
 	at := w.opt.At.UTC()
 	return []string{strconv.FormatInt(w.next, 10), strconv.FormatInt(note, 10), "0", snippet(s, p.Spans[0].Start, p.Spans[len(p.Spans)-1].End),
-		strconv.Itoa(offsets.Rune(p.Spans[0].Start)), cut(p.Text, maxVariant), strconv.FormatInt(concept.Standard, 10), strconv.FormatInt(concept.Source, 10),
+		strconv.Itoa(offsets.Unit(p.Spans[0].Start)), cut(p.Text, maxVariant), strconv.FormatInt(concept.Standard, 10), strconv.FormatInt(concept.Source, 10),
 		cut(w.opt.Program, maxSystem), at.Format("2006-01-02"), at.Format("2006-01-02 15:04:05"), "", "", cut(modifiers, maxModifiers)}
 }
 

@@ -59,15 +59,21 @@ type KB struct {
 
 // Corpus is one annotated corpus in one language.
 type Corpus struct {
-	Format      string   `toml:"format"` // pubtator, brat, bioc, bigbio, table, jsonl (our own)
-	Language    string   `toml:"language"`
-	Train       []string `toml:"train"`
-	Dev         []string `toml:"dev"`
-	Test        []string `toml:"test"`
-	Composite   string   `toml:"composite"`   // joins the parts of one answer; default "|"
-	Alternative string   `toml:"alternative"` // joins answers of which any counts
-	Prefix      string   `toml:"prefix"`      // put before codes without a colon
-	Texts       string   `toml:"texts"`       // of format table: folder of the .txt files; default the table's own
+	Format      string            `toml:"format"` // pubtator, brat, bioc, bigbio, bigbio-parquet, table, cas-xmi ...: `syncabel corpus convert --help` has all
+	Language    string            `toml:"language"`
+	Train       []string          `toml:"train"`
+	Dev         []string          `toml:"dev"`
+	Test        []string          `toml:"test"`
+	All         []string          `toml:"all"`         // files whose documents say their split, or that split_ids divides (MedMentions)
+	IDs         map[string]string `toml:"split_ids"`   // split -> file with one document ID a line
+	Composite   string            `toml:"composite"`   // joins the parts of one answer; default: as the format does, "|" or "+"
+	Alternative string            `toml:"alternative"` // joins answers of which any counts
+	Prefix      string            `toml:"prefix"`      // put before codes without a colon
+	Texts       string            `toml:"texts"`       // of format table: folder of the .txt files; default the table's own
+	Columns     map[string]string `toml:"columns"`     // of format table: our name of a column -> the file's
+	Database    string            `toml:"database"`    // of format bigbio: only codes of this db_name
+	Identifiers []string          `toml:"identifiers"` // of format bioc: infons that hold the code
+	Corrections string            `toml:"corrections"` // table of wrong or retired codes and what replaces them
 }
 
 // Synth says which synthetic sentences there are.

@@ -6,17 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
-	"syncabel/internal/corpus/bigbio"
-	"syncabel/internal/corpus/bioc"
-	"syncabel/internal/corpus/brat"
-	"syncabel/internal/corpus/pubtator"
-	"syncabel/internal/corpus/table"
+	"syncabel/internal/corpus/exchange"
 	"syncabel/internal/synth"
 	"syncabel/internal/terminology"
 	"syncabel/internal/text"
@@ -47,67 +44,65 @@ func openFS(path string, f func(fs.FS) error) error {
 	return f(z)
 }
 
-// ReadCorpus reads the files of a corpus's splits. A path of format brat is a folder or a zip.
+// ReadCorpus reads the files of a corpus's splits, then those whose documents a list of IDs puts into a split.
 func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []text.Warning, error) {
 	var docs []corpus.Document
 	var warnings []text.Warning
+	opt := corpus.ReadOptions{Language: cmp.Or(cfg.Language, "en"), Columns: cfg.Columns, Database: cfg.Database, Identifiers: cfg.Identifiers,
+		Codes: corpus.Codes{Composite: cfg.Composite, Alternative: cfg.Alternative, Prefix: cfg.Prefix}}
+	if cfg.Texts != "" {
+		opt.Texts = os.DirFS(resolve(cfg.Texts))
+	}
 	for _, s := range []struct {
 		split string
 		paths []string
-	}{{"train", cfg.Train}, {"dev", cfg.Dev}, {"test", cfg.Test}} {
+	}{{"train", cfg.Train}, {"dev", cfg.Dev}, {"test", cfg.Test}, {"", cfg.All}} {
+		opt.Split = s.split
 		for _, p := range s.paths {
-			d, w, err := readDocuments(cfg, resolve(p), s.split, resolve)
+			d, w, err := exchange.ReadPath(resolve(p), cmp.Or(cfg.Format, "pubtator"), opt)
 			if err != nil {
 				return nil, nil, fmt.Errorf("importing corpus: %w", err)
 			}
 			docs, warnings = append(docs, d...), append(warnings, w...)
 		}
 	}
-	return docs, warnings, nil
+	docs, w, err := prepare(docs, cfg, resolve)
+	return docs, append(warnings, w...), err
 }
 
-func readDocuments(cfg Corpus, path, split string, resolve func(string) string) (docs []corpus.Document, warnings []text.Warning, err error) {
-	language, name := cmp.Or(cfg.Language, "en"), filepath.Base(path)
-	if cfg.Format == "brat" {
-		err = openFS(path, func(fsys fs.FS) error {
-			docs, warnings, err = brat.Read(fsys, brat.Options{Language: language, Split: split, Composite: cfg.Composite, Prefix: cfg.Prefix})
+// prepare assigns splits by lists of IDs and mends codes by a table, where the config names them.
+func prepare(docs []corpus.Document, cfg Corpus, resolve func(string) string) ([]corpus.Document, []text.Warning, error) {
+	var warnings []text.Warning
+	for _, split := range slices.Sorted(maps.Keys(cfg.IDs)) {
+		err := open(resolve(cfg.IDs[split]), func(f *os.File) error {
+			ids, err := corpus.ReadIDs(f)
+			warnings = append(warnings, corpus.Assign(docs, split, ids)...)
 			return err
 		})
-		return docs, warnings, err
-	}
-	err = open(path, func(f *os.File) error {
-		switch cfg.Format {
-		case "pubtator", "":
-			docs, warnings, err = pubtator.Read(f, name, pubtator.Options{Language: language, Split: split,
-				Composite: cfg.Composite, Alternative: cfg.Alternative, Prefix: cfg.Prefix})
-		case "bioc":
-			docs, warnings, err = bioc.Read(f, name, bioc.Options{Language: language, Split: split, Composite: cfg.Composite, Prefix: cfg.Prefix})
-		case "bigbio":
-			docs, warnings, err = bigbio.Read(f, name, bigbio.Options{Language: language, Split: split, Prefix: cfg.Prefix})
-		case "table":
-			texts := filepath.Dir(path)
-			if cfg.Texts != "" {
-				texts = resolve(cfg.Texts)
-			}
-			docs, warnings, err = table.Read(f, name, table.Options{Language: language, Split: split, Texts: os.DirFS(texts), Composite: cfg.Composite, Prefix: cfg.Prefix})
-		case "jsonl":
-			docs, err = corpus.Read(f, name)
-			for i := range docs {
-				docs[i].Split = cmp.Or(split, docs[i].Split)
-			}
-		default:
-			err = fmt.Errorf("unknown format %q of a corpus: have pubtator, brat, bioc, bigbio, table, jsonl", cfg.Format)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the documents of split %s: %w", split, err)
 		}
-		return err
-	})
-	return docs, warnings, err
+	}
+	if cfg.Corrections != "" {
+		err := open(resolve(cfg.Corrections), func(f *os.File) error {
+			table, err := corpus.ReadCorrections(f, filepath.Base(cfg.Corrections))
+			if err == nil {
+				warnings = append(warnings, table.Apply(docs)...)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("correcting codes: %w", err)
+		}
+	}
+	return docs, warnings, nil
 }
 
 // importCorpus is the stage corpus: all corpora in one file.
 func (r *runner) importCorpus() (*stage, []corpus.Document, error) {
 	var paths []string
 	for _, c := range r.cfg.Corpus {
-		paths = slices.Concat(paths, c.Train, c.Dev, c.Test)
+		paths = slices.Concat(paths, c.Train, c.Dev, c.Test, c.All, slices.Sorted(maps.Values(c.IDs)), []string{c.Corrections})
 	}
 	inputs, err := r.cfg.hashInputs(paths...)
 	if err != nil {

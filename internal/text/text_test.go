@@ -2,27 +2,39 @@ package text
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
 func TestOffsets(t *testing.T) {
-	for _, s := range []string{"", "plain", "café – naïve \U0001F600 " + string(make([]rune, 0)), "日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語テキスト日本語"} {
-		o := NewOffsets(s)
-		r := 0
-		for b := range s {
-			if got, ok := o.Byte(r); !ok || got != b {
-				t.Errorf("%q: code point %d at byte %d, want %d", s, r, got, b)
+	for _, s := range []string{"", "plain", "café – naïve \U0001F600 x", strings.Repeat("日本語\U0001F600テキスト", 40)} {
+		o, w := NewOffsets(s), NewUTF16(s)
+		r, u := 0, 0
+		for b, c := range s {
+			if got, ok := o.Byte(r); !ok || got != b || o.Unit(b) != r {
+				t.Errorf("%q: code point %d at byte %d, want %d; byte %d at %d", s, r, got, b, b, o.Unit(b))
 			}
-			if got := o.Rune(b); got != r {
-				t.Errorf("%q: byte %d is code point %d, want %d", s, b, got, r)
+			if got, ok := w.Byte(u); !ok || got != b || w.Unit(b) != u {
+				t.Errorf("%q: UTF-16 unit %d at byte %d, want %d; byte %d at %d", s, u, got, b, b, w.Unit(b))
 			}
-			r++
+			if c > 0xFFFF {
+				if _, ok := w.Byte(u + 1); ok {
+					t.Errorf("%q: the middle of a surrogate pair at %d was accepted", s, u+1)
+				}
+				u++
+			}
+			r, u = r+1, u+1
 		}
-		if got, ok := o.Byte(r); !ok || got != len(s) {
-			t.Errorf("%q: end at %d", s, got)
-		}
-		if _, ok := o.Byte(r + 1); ok {
-			t.Errorf("%q: an offset past the end was accepted", s)
+		for _, x := range []struct {
+			o *Offsets
+			n int
+		}{{o, r}, {w, u}} {
+			if got, ok := x.o.Byte(x.n); !ok || got != len(s) || x.o.Len() != x.n {
+				t.Errorf("%q: end at %d", s, got)
+			}
+			if _, ok := x.o.Byte(x.n + 1); ok {
+				t.Errorf("%q: an offset past the end was accepted", s)
+			}
 		}
 	}
 }

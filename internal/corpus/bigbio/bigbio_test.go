@@ -13,7 +13,7 @@ const sample = `{"id":"0","document_id":"7","passages":[{"id":"1","type":"title"
 
 func TestRead(t *testing.T) {
 	for name, in := range map[string]string{"lines": sample + "\n", "array": "[" + sample + "]"} {
-		docs, warnings, err := Read(strings.NewReader(in), "f", Options{Language: "en"})
+		docs, warnings, err := Read(strings.NewReader(in), "f", corpus.ReadOptions{Language: "en"})
 		if err != nil || len(docs) != 1 || len(warnings) != 1 {
 			t.Fatal(name, docs, warnings, err)
 		}
@@ -22,12 +22,12 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: %+v", name, docs[0])
 		}
 	}
-	docs, _, _ := Read(strings.NewReader(sample), "f", Options{Database: "MESH", Prefix: "MESH:"})
+	docs, _, _ := Read(strings.NewReader(sample), "f", corpus.ReadOptions{Database: "MESH", Codes: corpus.Codes{Prefix: "MESH:"}})
 	if g := docs[0].Mentions[0].Gold; len(g) != 1 || g[0][0] != "MESH:D1" {
 		t.Errorf("%v", g)
 	}
 	for _, bad := range []string{"", "{}", "x", "[", sample + "x"} {
-		if _, _, err := Read(strings.NewReader(bad), "f", Options{}); err == nil && bad != "[" {
+		if _, _, err := Read(strings.NewReader(bad), "f", corpus.ReadOptions{}); err == nil && bad != "[" {
 			t.Errorf("%.20q was read", bad)
 		}
 	}
@@ -36,7 +36,7 @@ func TestRead(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(sample)
 	f.Fuzz(func(t *testing.T, in string) {
-		docs, _, err := Read(strings.NewReader(in), "f", Options{})
+		docs, _, err := Read(strings.NewReader(in), "f", corpus.ReadOptions{})
 		if err != nil {
 			return
 		}

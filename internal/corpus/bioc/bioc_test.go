@@ -1,12 +1,15 @@
 package bioc
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"syncabel/internal/corpus"
+	"syncabel/internal/text"
 )
 
 const (
@@ -19,11 +22,11 @@ const (
 )
 
 func TestReadBoth(t *testing.T) {
-	x, warnings, err := Read(strings.NewReader(asXML), "f", Options{Language: "en"})
+	x, warnings, err := Read(strings.NewReader(asXML), "f", corpus.ReadOptions{Language: "en"})
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Msg, `"too" stands there`) {
 		t.Fatal(warnings, err)
 	}
-	j, warnings, err := Read(strings.NewReader(asJSON), "f", Options{Language: "en"})
+	j, warnings, err := Read(strings.NewReader(asJSON), "f", corpus.ReadOptions{Language: "en"})
 	if err != nil || len(warnings) != 0 {
 		t.Fatal(warnings, err)
 	}
@@ -38,8 +41,30 @@ func TestReadBoth(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for _, in := range []string{"", "{", "<a>", `<!DOCTYPE x [<!ENTITY a "b">]><collection><document><id>&a;</id></document></collection>`} {
-		if _, _, err := Read(strings.NewReader(in), "f", Options{}); err == nil || !strings.HasPrefix(err.Error(), "f: ") {
+		if _, _, err := Read(strings.NewReader(in), "f", corpus.ReadOptions{}); err == nil || !strings.HasPrefix(err.Error(), "f:") {
 			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
+func TestWriteRead(t *testing.T) {
+	docs, _, _ := Read(strings.NewReader(asXML), "f", corpus.ReadOptions{Language: "en"})
+	d := &docs[0]
+	d.Mentions[1].Gold = []corpus.Answer{{"A", "B"}, {"C"}}
+	d.Mentions[1].Attributes = map[string]string{"negated": "yes"}
+	d.Mentions = append(d.Mentions, corpus.Mention{ID: "x", Spans: []text.Span{{Start: 0, End: 6}, {Start: 21, End: 24}}, Text: "Émile too", Type: "A & B"})
+	corpus.SortMentions(d.Mentions)
+	for name, write := range map[string]func(io.Writer, []corpus.Document, corpus.WriteOptions) ([]text.Warning, error){"XML": WriteXML, "JSON": WriteJSON} {
+		var b bytes.Buffer
+		if warnings, err := write(&b, docs, corpus.WriteOptions{}); err != nil || len(warnings) > 0 {
+			t.Fatal(name, warnings, err)
+		}
+		again, warnings, err := Read(&b, "f", corpus.ReadOptions{Language: "en"})
+		if err != nil || len(warnings) > 0 {
+			t.Fatal(name, warnings, err)
+		}
+		if diff := cmp.Diff(docs, again); diff != "" {
+			t.Error(name, diff)
 		}
 	}
 }
@@ -48,16 +73,20 @@ func FuzzRead(f *testing.F) {
 	f.Add(asXML)
 	f.Add(asJSON)
 	f.Fuzz(func(t *testing.T, in string) {
-		docs, _, err := Read(strings.NewReader(in), "f", Options{})
+		docs, _, err := Read(strings.NewReader(in), "f", corpus.ReadOptions{})
 		if err != nil {
 			return
 		}
-		for _, d := range docs {
-			for _, m := range d.Mentions {
-				if corpus.SurfaceOf(d.Text, m.Spans) != m.Text {
-					t.Fatalf("%q is not at %v", m.Text, m.Spans)
-				}
+		for i := range docs {
+			if err := docs[i].Check(); err != nil {
+				t.Fatal(err)
 			}
+		}
+		if _, err := WriteXML(io.Discard, docs, corpus.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := WriteJSON(io.Discard, docs, corpus.WriteOptions{}); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -1,79 +1,70 @@
 // Package pubtator reads and writes PubTator files: `id|t|title`, `id|a|abstract` and tab-separated annotations whose
-// offsets are code points into title, one separator character, abstract.
+// offsets are code points into title, one separator character, abstract. MedMentions is in this format, too.
 package pubtator
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/text"
 )
 
-// Options of Read.
-type Options struct {
-	Language string
-	Split    string
-	// Composite is what joins the parts of one answer that needs all of them; default "|" (NCBI disease corpus). Alternative
-	// joins answers of which any one counts; default none.
-	Composite   string
-	Alternative string
-	// Prefix is put before codes that have no colon, e.g. "MESH:".
-	Prefix string
-}
+// maxFile bounds a file: MedMentions has 60 MB.
+const maxFile = 4 << 30
 
-const maxLine = 16 << 20
+// Codes of one answer that needs all of them are joined by "|" (NCBI disease corpus), answers of which any one counts by ";".
+const (
+	composite   = "|"
+	alternative = ";"
+)
 
 // Read reads documents. A mention whose text is not what stands at its offsets is reported with its line and left out;
 // the warnings say what stands there instead. Lines that are no PubTator are an error.
-func Read(r io.Reader, file string, opt Options) ([]corpus.Document, []text.Warning, error) {
-	if opt.Composite == "" {
-		opt.Composite = "|"
+func Read(r io.Reader, file string, opt corpus.ReadOptions) ([]corpus.Document, []text.Warning, error) {
+	opt.Codes = opt.Codes.Or(composite, alternative)
+	p := &parser{problems: corpus.Problems{File: file}, opt: opt, seen: map[string]bool{}}
+	rest, err := corpus.ReadAll(r, maxFile)
+	if err != nil {
+		return nil, nil, &text.SyntaxError{File: file, Msg: err.Error()}
 	}
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 1<<16), maxLine)
-	p := &parser{file: file, opt: opt}
-	for p.line = 1; sc.Scan(); p.line++ {
-		if err := p.parse(strings.TrimSuffix(sc.Text(), "\r")); err != nil {
-			return nil, p.warnings, err
+	for p.line = 1; rest != ""; p.line++ {
+		line := rest
+		if i := strings.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = ""
 		}
-	}
-	if err := sc.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			err = fmt.Errorf("line longer than %d bytes", maxLine)
+		if err := p.parse(strings.TrimSuffix(line, "\r")); err != nil {
+			return nil, p.problems.List, err
 		}
-		return nil, p.warnings, &text.SyntaxError{File: file, Line: p.line, Msg: err.Error()}
 	}
 	p.finish()
-	return p.docs, p.warnings, nil
+	return p.docs, p.problems.List, nil
 }
 
 type parser struct {
-	file     string
 	line     int
-	opt      Options
+	opt      corpus.ReadOptions
 	docs     []corpus.Document
-	warnings []text.Warning
+	problems corpus.Problems
 	doc      *corpus.Document
+	mentions []corpus.Mention // of doc, reused
 	offsets  *text.Offsets
 	seen     map[string]bool
 }
 
 func (p *parser) errorf(format string, args ...any) error {
-	return &text.SyntaxError{File: p.file, Line: p.line, Msg: fmt.Sprintf(format, args...)}
-}
-
-func (p *parser) warn(kind, format string, args ...any) {
-	p.warnings = append(p.warnings, text.Warning{File: p.file, Line: p.line, Kind: kind, Msg: fmt.Sprintf(format, args...)})
+	return &text.SyntaxError{File: p.problems.File, Line: p.line, Msg: fmt.Sprintf(format, args...)}
 }
 
 func (p *parser) parse(line string) error {
-	if strings.TrimSpace(line) == "" {
+	if line == "" || strings.TrimSpace(line) == "" {
 		p.finish()
 		return nil
 	}
@@ -81,24 +72,23 @@ func (p *parser) parse(line string) error {
 	if id, kind, rest, ok := header(line); ok {
 		return p.header(id, kind, strings.ToValidUTF8(rest, "\uFFFD"))
 	}
-	return p.annotation(strings.Split(line, "\t"))
+	return p.annotation(line)
 }
 
 // header splits `id|t|text`.
-func header(line string) (id, kind, rest string, ok bool) {
-	id, rest, ok = strings.Cut(line, "|")
-	if !ok || strings.Contains(id, "\t") {
-		return "", "", "", false
+func header(line string) (id string, kind byte, rest string, ok bool) {
+	i := strings.IndexAny(line, "|\t")
+	if i < 0 || i+2 >= len(line) || line[i] != '|' || line[i+2] != '|' || line[i+1] != 't' && line[i+1] != 'a' {
+		return "", 0, "", false
 	}
-	kind, rest, ok = strings.Cut(rest, "|")
-	return id, kind, rest, ok && (kind == "t" || kind == "a")
+	return line[:i], line[i+1], line[i+3:], true
 }
 
-func (p *parser) header(id, kind, rest string) error {
-	if kind == "t" {
+func (p *parser) header(id string, kind byte, rest string) error {
+	if kind == 't' {
 		p.finish()
 		if p.seen[id] {
-			p.warn("duplicate", "document %q occurs twice", id)
+			p.problems.Add(p.line, "duplicate", "document %q occurs twice", id)
 		}
 		p.doc = &corpus.Document{ID: id, Language: p.opt.Language, Split: p.opt.Split, Text: rest}
 		p.doc.Passages = []corpus.Passage{{Type: "title", Span: text.Span{End: len(rest)}}}
@@ -107,119 +97,102 @@ func (p *parser) header(id, kind, rest string) error {
 	if p.doc == nil || p.doc.ID != id {
 		return p.errorf("abstract of %q has no title line before it", id)
 	}
+	if rest == "" {
+		return nil
+	}
 	start := len(p.doc.Text) + 1
 	p.doc.Text += "\n" + rest
 	p.doc.Passages = append(p.doc.Passages, corpus.Passage{Type: "abstract", Span: text.Span{Start: start, End: len(p.doc.Text)}})
 	return nil
 }
 
-func (p *parser) annotation(f []string) error {
-	if p.doc == nil || f[0] != p.doc.ID {
-		return p.errorf("line %.60q belongs to no document: a title line id|t|... is expected first", strings.Join(f, "\t"))
-	}
-	if len(f) < 5 {
-		if len(f) == 4 { // a relation line: id, type, two codes
-			p.warn("relation", "relation lines are not read")
-			return nil
+// columns splits a line at tabs: id, start, end, mention, type, codes. It returns how many there are, at most 6 kept.
+func columns(line string) (f [6]string, n int) {
+	for n < len(f) {
+		i := strings.IndexByte(line, '\t')
+		if i < 0 {
+			f[n] = line
+			return f, n + 1
 		}
-		return p.errorf("%d columns, at least 5 are expected: id, start, end, mention, type, code", len(f))
+		f[n], line = line[:i], line[i+1:]
+		n++
+	}
+	return f, n
+}
+
+func (p *parser) annotation(line string) error {
+	f, n := columns(line)
+	if p.doc == nil || f[0] != p.doc.ID {
+		return p.errorf("line %.60q belongs to no document: a title line id|t|... is expected first", line)
 	}
 	start, err1 := strconv.Atoi(f[1])
 	end, err2 := strconv.Atoi(f[2])
-	if err1 != nil || err2 != nil {
-		if len(f) >= 4 && err1 != nil {
-			p.warn("relation", "relation lines are not read")
-			return nil
-		}
-		return p.errorf("offsets %q and %q are not numbers", f[1], f[2])
+	switch {
+	case n >= 4 && err1 != nil: // id, type of relation, two codes
+		p.problems.Add(p.line, "relation", "relation lines are not read")
+		return nil
+	case n < 5:
+		return p.errorf("%d columns, at least 5 are expected: id, start, end, mention, type, code", n)
+	case err2 != nil:
+		return p.errorf("offset %q is not a number", f[2])
 	}
 	if p.offsets == nil {
 		p.offsets = text.NewOffsets(p.doc.Text)
 	}
-	a, okA := p.offsets.Byte(start)
-	b, okB := p.offsets.Byte(end)
-	if !okA || !okB || a >= b {
-		p.warn("offset", "mention %q at %d-%d lies outside document %q of %d code points: left out", f[3], start, end, p.doc.ID, p.offsets.Runes())
+	parts := [1]corpus.Range{{Start: start, End: end}}
+	spans, err := corpus.Locate(p.doc.Text, p.offsets, parts[:], f[3])
+	if err != nil {
+		p.problems.Add(p.line, "offset", "document %q: %v: left out", p.doc.ID, err)
 		return nil
 	}
-	if got := p.doc.Text[a:b]; !same(got, f[3]) {
-		p.warn("offset", "mention %q expected at %d-%d of document %q, but %q stands there: left out", f[3], start, end, p.doc.ID, got)
-		return nil
+	m := corpus.Mention{ID: p.doc.ID + "." + strconv.Itoa(len(p.mentions)+1), Spans: spans, Text: corpus.SurfaceOf(p.doc.Text, spans), Type: f[4]}
+	if n > 5 {
+		var missing int
+		if m.Gold, missing = p.opt.Codes.Parse(f[5]); missing > 0 {
+			p.problems.Add(p.line, "partial-code", "document %q: a part of %q has no code: %q", p.doc.ID, f[3], f[5])
+		}
 	}
-	m := corpus.Mention{ID: fmt.Sprintf("%s.%d", p.doc.ID, len(p.doc.Mentions)+1), Spans: []text.Span{{Start: a, End: b}}, Text: p.doc.Text[a:b], Type: f[4]}
-	if len(f) > 5 {
-		m.Gold = p.gold(f[5])
-	}
-	p.doc.Mentions = append(p.doc.Mentions, m)
+	p.mentions = append(p.mentions, m)
 	return nil
-}
-
-// same allows the separator between title and abstract to be a space or a line break.
-func same(got, want string) bool {
-	return got == want || strings.ReplaceAll(got, "\n", " ") == want
-}
-
-// gold parses a code column. "-1", "-" and an empty column mean NIL.
-func (p *parser) gold(s string) []corpus.Answer {
-	out := []corpus.Answer{} // not nil: the column is there, so NIL is an annotation
-	alternatives := []string{s}
-	if p.opt.Alternative != "" {
-		alternatives = strings.Split(s, p.opt.Alternative)
-	}
-	for _, alt := range alternatives {
-		var parts corpus.Answer
-		for _, c := range strings.FieldsFunc(alt, func(r rune) bool { return strings.ContainsRune(p.opt.Composite, r) }) {
-			c = strings.TrimSpace(c)
-			if c == "" || c == "-" || c == "-1" {
-				continue
-			}
-			if p.opt.Prefix != "" && !strings.Contains(c, ":") {
-				c = p.opt.Prefix + c
-			}
-			parts = append(parts, c)
-		}
-		slices.Sort(parts)
-		if parts = slices.Compact(parts); len(parts) > 0 {
-			out = append(out, parts)
-		}
-	}
-	return out
 }
 
 func (p *parser) finish() {
 	if p.doc == nil {
 		return
 	}
-	if p.seen == nil {
-		p.seen = map[string]bool{}
-	}
 	p.seen[p.doc.ID] = true
-	corpus.SortMentions(p.doc.Mentions)
+	corpus.SortMentions(p.mentions)
+	p.doc.Mentions = slices.Clone(p.mentions)
 	p.docs = append(p.docs, *p.doc)
-	p.doc, p.offsets = nil, nil
+	p.doc, p.offsets, p.mentions = nil, nil, p.mentions[:0]
 }
 
-// Write writes documents. What PubTator cannot hold is reported: parts of discontinuous mentions become their covering
-// span, alternatives beyond the first are left out.
-func Write(w io.Writer, docs []corpus.Document) ([]text.Warning, error) {
-	var warnings []text.Warning
+// Write writes documents: title the first line, abstract the rest in one line. What PubTator cannot hold is reported.
+func Write(w io.Writer, docs []corpus.Document, opt corpus.WriteOptions) ([]text.Warning, error) {
+	codes := opt.Codes.Or(composite, alternative)
+	if codes.NIL == "" {
+		codes.NIL = "-1"
+	}
+	lost := corpus.Losses{}
 	b := bufio.NewWriter(w)
-	for _, d := range docs {
+	oneLine := strings.NewReplacer("\n", " ", "\t", " ", "\r", " ")
+	for i := range docs {
+		d := &docs[i]
+		if d.ID == "" || strings.ContainsAny(d.ID, "|\t\n\r") || !utf8.ValidString(d.ID) {
+			return nil, fmt.Errorf("writing PubTator: document ID %q is empty or holds a bar, tab or line break", d.ID)
+		}
 		title, abstract, _ := strings.Cut(d.Text, "\n")
 		fmt.Fprintf(b, "%s|t|%s\n%s|a|%s\n", d.ID, title, d.ID, strings.ReplaceAll(abstract, "\n", " "))
 		off := text.NewOffsets(d.Text)
-		for _, m := range d.Mentions {
+		for j := range d.Mentions {
+			m := &d.Mentions[j]
 			sp := m.Span()
-			code := "-1"
-			if len(m.Gold) > 0 {
-				code = strings.Join(m.Gold[0], "|")
-			}
-			if len(m.Gold) > 1 || len(m.Spans) > 1 {
-				warnings = append(warnings, text.Warning{Kind: "lossy", Msg: fmt.Sprintf("mention %s of %s: PubTator holds one span and one answer", m.ID, d.ID)})
-			}
-			fmt.Fprintf(b, "%s\t%d\t%d\t%s\t%s\t%s\n", d.ID, off.Rune(sp.Start), off.Rune(sp.End), strings.ReplaceAll(d.Text[sp.Start:sp.End], "\n", " "), m.Type, code)
+			code, whole := codes.Format(m.Gold)
+			lost.Mention(d, m, whole, false)
+			fmt.Fprintf(b, "%s\t%d\t%d\t%s\t%s\t%s\n", d.ID, off.Unit(sp.Start), off.Unit(sp.End), oneLine.Replace(d.Text[sp.Start:sp.End]), oneLine.Replace(m.Type), code)
 		}
+		lost.Document(d)
 		fmt.Fprintln(b)
 	}
-	return warnings, b.Flush()
+	return lost.Warnings("PubTator"), b.Flush()
 }

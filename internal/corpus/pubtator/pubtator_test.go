@@ -11,7 +11,7 @@ import (
 const sample = "1|t|Émile has gout.\n1|a|And T2D.\n1\t10\t14\tgout\tDisease\tD1|D2\n1\t20\t23\tT2D\tDisease\t-1\n\n2|t|No mention.\n"
 
 func TestReadCodePoints(t *testing.T) {
-	docs, warnings, err := Read(strings.NewReader(sample), "f", Options{Language: "en"})
+	docs, warnings, err := Read(strings.NewReader(sample), "f", corpus.ReadOptions{Language: "en"})
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err, warnings)
 	}
@@ -29,17 +29,17 @@ func TestReadCodePoints(t *testing.T) {
 
 func TestReadReports(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"offset", "1|t|He has gout.\n1\t4\t8\tgout\tDisease\tD1\n", `f:2: mention "gout" expected at 4-8 of document "1", but "as g" stands there`},
-		{"outside", "1|t|gout\n1\t0\t90\tgout\tDisease\tD1\n", "f:2: mention \"gout\" at 0-90 lies outside"},
+		{"offset", "1|t|He has gout.\n1\t4\t8\tgout\tDisease\tD1\n", `f:2: document "1": mention "gout" expected at 4-8, but "as g" stands there`},
+		{"outside", "1|t|gout\n1\t0\t90\tgout\tDisease\tD1\n", "f:2: document \"1\": mention \"gout\" at 0-90 lies outside"},
 		{"duplicate", "1|t|a\n\n1|t|a\n", "f:3: document \"1\" occurs twice"},
 	} {
-		_, warnings, err := Read(strings.NewReader(c.in), "f", Options{})
+		_, warnings, err := Read(strings.NewReader(c.in), "f", corpus.ReadOptions{})
 		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0].String(), c.want) {
 			t.Errorf("%s: %v %v", c.name, err, warnings)
 		}
 	}
 	for _, in := range []string{"no header\n", "1|a|abstract first\n", "1|t|x\n2\t0\t1\tx\tD\tC\n"} {
-		if _, _, err := Read(strings.NewReader(in), "f", Options{}); err == nil || !strings.HasPrefix(err.Error(), "f:") {
+		if _, _, err := Read(strings.NewReader(in), "f", corpus.ReadOptions{}); err == nil || !strings.HasPrefix(err.Error(), "f:") {
 			t.Errorf("%q: %v", in, err)
 		}
 	}
@@ -51,7 +51,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(sample)
 	f.Add("1|t|x\n1\t0\t1\tx\tD")
 	f.Fuzz(func(t *testing.T, in string) {
-		docs, _, err := Read(strings.NewReader(in), "f", Options{})
+		docs, _, err := Read(strings.NewReader(in), "f", corpus.ReadOptions{})
 		if err != nil {
 			return
 		}
@@ -63,7 +63,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		var out bytes.Buffer
-		if _, err := Write(&out, docs); err != nil {
+		if _, err := Write(&out, docs, corpus.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	})

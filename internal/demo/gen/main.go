@@ -79,7 +79,7 @@ func documents(kb *terminology.KB, language string) error {
 	}
 	for split, docs := range bySplit {
 		var out bytes.Buffer
-		if _, err := pubtator.Write(&out, docs); err != nil {
+		if _, err := pubtator.Write(&out, docs, corpus.WriteOptions{}); err != nil {
 			return err
 		}
 		if err := artifact.WriteFile(fmt.Sprintf("data/%s.%s.pubtator", language, split), out.Bytes()); err != nil {

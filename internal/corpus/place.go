@@ -1,0 +1,102 @@
+package corpus
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"syncabel/internal/text"
+)
+
+// A Range is a stretch [Start, End) of a text in the units of a format.
+type Range struct{ Start, End int }
+
+// Locate converts the ranges of a mention to bytes of s, in ascending order, and checks that the text expected there
+// stands there, white space apart; an empty want is not checked. The error says what is wrong with the offsets.
+func Locate(s string, off *text.Offsets, parts []Range, want string) ([]text.Span, error) {
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("mention %q has no offsets", want)
+	}
+	spans := make([]text.Span, 0, len(parts))
+	for _, p := range parts {
+		from, okA := off.Byte(p.Start)
+		to, okB := off.Byte(p.End)
+		if !okA || !okB || from >= to {
+			return nil, fmt.Errorf("mention %q at %d-%d lies outside the text of %d characters", want, p.Start, p.End, off.Len())
+		}
+		spans = append(spans, text.Span{Start: from, End: to})
+	}
+	asGiven := same(SurfaceOf(s, spans), want)
+	if len(spans) > 1 {
+		slices.SortFunc(spans, func(a, b text.Span) int { return a.Start - b.Start })
+	}
+	if got := SurfaceOf(s, spans); !asGiven && !same(got, want) {
+		return nil, fmt.Errorf("mention %q expected at %d-%d, but %q stands there", want, parts[0].Start, parts[len(parts)-1].End, got)
+	}
+	return spans, nil
+}
+
+func same(got, want string) bool { return want == "" || got == want || Fold(got) == Fold(want) }
+
+// Fold joins the words of s by single spaces: formats differ in how they write line breaks inside a mention.
+func Fold(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// A Layout rebuilds a text from passages that say at which code point they start.
+type Layout struct {
+	b  strings.Builder
+	at int // code points so far
+}
+
+// maxGap bounds the filling between two passages.
+const maxGap = 1 << 20
+
+// Add puts a passage at an offset in code points, filling the gap before it. It reports false when the passage overlaps the
+// one before or lies far behind; it then follows after one filling character.
+func (l *Layout) Add(offset int, s string, fill byte) (text.Span, bool) {
+	gap := offset - l.at
+	ok := gap >= 0 && gap <= maxGap
+	if !ok {
+		gap = 1
+	}
+	for range gap {
+		l.b.WriteByte(fill)
+	}
+	start := l.b.Len()
+	s = strings.ToValidUTF8(s, "\ufffd")
+	l.b.WriteString(s)
+	l.at += gap + utf8.RuneCountInString(s)
+	return text.Span{Start: start, End: l.b.Len()}, ok
+}
+
+// Len returns the code points laid out so far.
+func (l *Layout) Len() int { return l.at }
+
+// Text returns the text so far.
+func (l *Layout) Text() string { return l.b.String() }
+
+// WholePassages returns the passages when nothing but white space stands outside them, else the whole text as one: no
+// annotation may lose its text.
+func WholePassages(d *Document) []Passage {
+	whole := []Passage{{Span: text.Span{End: len(d.Text)}}}
+	at := 0
+	for _, p := range d.Passages {
+		if p.Span.Start < at || p.Span.End > len(d.Text) || strings.Trim(d.Text[at:p.Span.Start], " \n") != "" {
+			return whole
+		}
+		at = p.Span.End
+	}
+	if len(d.Passages) == 0 || strings.Trim(d.Text[at:], " \n") != "" {
+		return whole
+	}
+	return d.Passages
+}
+
+// FileOf returns the name of a document's file without ending, or why its ID cannot be one.
+func FileOf(id string) (string, error) {
+	name := strings.NewReplacer("/", "_", "\\", "_", ":", "_").Replace(id)
+	if name == "" || strings.Trim(name, ".") == "" || strings.ContainsAny(name, "\x00\n\r") {
+		return "", fmt.Errorf("document ID %q is no file name", id)
+	}
+	return name, nil
+}

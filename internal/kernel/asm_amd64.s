@@ -105,3 +105,62 @@ aloop:
 	JNZ         aloop
 	VZEROUPPER
 	RET
+
+// func rotateAVX2(x, cos, sin *float32, sign float32, half, heads int), half a positive multiple of 8
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-48
+	MOVQ         x+0(FP), DI
+	MOVQ         cos+8(FP), SI
+	MOVQ         sin+16(FP), DX
+	VBROADCASTSS sign+24(FP), Y15
+	MOVQ         half+32(FP), CX
+	MOVQ         heads+40(FP), R8
+	LEAQ         (DI)(CX*4), BX
+
+rhead:
+	XORQ AX, AX
+
+rloop:
+	VMOVUPS      (DI)(AX*4), Y0
+	VMOVUPS      (BX)(AX*4), Y1
+	VMOVUPS      (SI)(AX*4), Y2
+	VMULPS       (DX)(AX*4), Y15, Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y3, Y1, Y4
+	VMULPS       Y2, Y1, Y5
+	VFMADD231PS  Y3, Y0, Y5
+	VMOVUPS      Y4, (DI)(AX*4)
+	VMOVUPS      Y5, (BX)(AX*4)
+	ADDQ         $8, AX
+	CMPQ         AX, CX
+	JL           rloop
+	LEAQ         (DI)(CX*8), DI
+	LEAQ         (BX)(CX*8), BX
+	DECQ         R8
+	JNZ          rhead
+	VZEROUPPER
+	RET
+
+// func dot3AVX2(x, y, z *float32, n int) float32, n a positive multiple of 8
+TEXT ·dot3AVX2(SB), NOSPLIT, $0-36
+	MOVQ   x+0(FP), DI
+	MOVQ   y+8(FP), SI
+	MOVQ   z+16(FP), DX
+	MOVQ   n+24(FP), CX
+	XORQ   AX, AX
+	VXORPS Y0, Y0, Y0
+
+d3loop:
+	VMOVUPS     (DI)(AX*4), Y1
+	VMULPS      (SI)(AX*4), Y1, Y1
+	VFMADD231PS (DX)(AX*4), Y1, Y0
+	ADDQ        $8, AX
+	CMPQ        AX, CX
+	JL          d3loop
+
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VHADDPS      X0, X0, X0
+	VHADDPS      X0, X0, X0
+	VMOVSS       X0, ret+32(FP)
+	VZEROUPPER
+	RET

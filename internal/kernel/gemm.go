@@ -42,6 +42,7 @@ type gemmCall struct {
 	lda, ldb int
 	ldc      int
 	acc      bool
+	wide     bool // rows of C have room for whole panels
 
 	serial       bool
 	inA, inB     bool // operand read in place
@@ -51,7 +52,8 @@ type gemmCall struct {
 	columns      int  // tasks side by side
 	first, count int  // panels of B in the current chunk
 	bp           []float32
-	ap           [][]float32 // by thread
+	ap           [][]float32 // by thread: packed rows of A, and from edge on a tile
+	edge         int
 }
 
 const (
@@ -98,7 +100,8 @@ func (g *gemmCall) run(p *Pool, w *workspace) {
 	if g.serial {
 		p = nil
 	}
-	g.ap = w.localA(g.mt * g.v.rows * min(KC, g.k))
+	g.edge = g.mt * g.v.rows * min(KC, g.k)
+	g.ap = w.localA(g.edge + g.v.rows*g.v.cols)
 	packed := g.bp != nil
 	if !packed {
 		g.bp = grow(&w.b, min(g.chunk, g.nb)*g.v.cols*g.k)
@@ -131,18 +134,18 @@ func (g *gemmCall) task(worker, t int) {
 		}
 		for j := j0; j < j1; j++ {
 			for i := i0; i < i1; i++ {
-				g.tile(g.ap[worker][(i-i0)*g.v.rows*kc:], i, j, kb, kc, add)
+				g.tile(g.ap[worker], (i-i0)*g.v.rows*kc, i, j, kb, kc, add)
 			}
 		}
 	}
 }
 
-// tile computes one micro-tile; one that reaches over the right edge goes through a buffer.
-func (g *gemmCall) tile(ap []float32, i, j, kb, kc, add int) {
+// tile computes one micro-tile from the packed rows at ap[at]; one that reaches over the right edge goes through a buffer.
+func (g *gemmCall) tile(ap []float32, at, i, j, kb, kc, add int) {
 	v := g.v
 	r0, c0 := i*v.rows, j*v.cols
 	rows, cols := min(v.rows, g.m-r0), min(v.cols, g.n-c0)
-	a, ars, aks := &ap[0], 1, rows
+	a, ars, aks := &ap[at], 1, rows
 	if g.inA {
 		a, ars, aks = g.aAt(r0, kb)
 	}
@@ -152,11 +155,11 @@ func (g *gemmCall) tile(ap []float32, i, j, kb, kc, add int) {
 	} else {
 		b, bks = &g.bp[(j-g.first)*v.cols*g.k+kb*v.cols], v.cols
 	}
-	if cols == v.cols {
+	if cols == v.cols || g.wide {
 		v.tiles[rows](kc, a, ars, aks, b, bks, &g.c[r0*g.ldc+c0], g.ldc, add)
 		return
 	}
-	var buf [12 * 32]float32
+	buf := ap[g.edge:]
 	if add != 0 {
 		for r := range rows {
 			copy(buf[r*v.cols:], g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols])

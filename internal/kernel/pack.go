@@ -83,6 +83,9 @@ type workspace struct {
 	mul     mulCall
 	mulTask func(int)
 	mulPack func(int)
+
+	attend                     attentionCall
+	attendTask, attendBackTask func(worker, i int)
 }
 
 func (p *Pool) workspace() *workspace {
@@ -92,13 +95,18 @@ func (p *Pool) workspace() *workspace {
 	} else {
 		w = &p.space
 	}
-	if w.task == nil {
-		w.local = make([][]float32, p.Threads())
-		w.task = w.call.task
-		w.packB = w.call.packB
-		w.mulTask, w.mulPack = w.mul.task, w.mul.pack
-	}
+	w.bind(p.Threads())
 	return w
+}
+
+func (w *workspace) bind(threads int) {
+	if w.task != nil {
+		return
+	}
+	w.local = make([][]float32, threads)
+	w.task, w.packB = w.call.task, w.call.packB
+	w.mulTask, w.mulPack = w.mul.task, w.mul.pack
+	w.attendTask, w.attendBackTask = w.attend.task, w.attend.backTask
 }
 
 // localA returns at least n floats for every thread.

@@ -11,10 +11,22 @@ type vecFuncs struct {
 	sigmoid func(dst, src []float32)
 	max     func(x []float32) float32
 	scale   func(a float32, x []float32)
+	// sumExp is expSum without dst.
+	sumExp func(src []float32, sub float32) float32
+	// The others are what their callers' comments say.
+	gate        func(h, g, u []float32)
+	gateBack    func(g, u, d []float32)
+	scaleMul    func(y, x, w []float32, f float32) // y = x*f*w
+	normBack    func(dx, dw, dy, x, w []float32, inv float32)
+	softmaxBack func(dp, p []float32, sum, scale float32)
+	rotate      func(x, cos, sin []float32, sign float32)
+	adam        func(a *AdamW, w, g, m, v []float32)
 }
 
 func goVec() vecFuncs {
-	return vecFuncs{dot: dotGo, axpy: axpyGo, expSum: expSumGo, sigmoid: sigmoidGo, max: maxGo, scale: scaleGo}
+	return vecFuncs{dot: dotGo, axpy: axpyGo, expSum: expSumGo, sigmoid: sigmoidGo, max: maxGo, scale: scaleGo,
+		sumExp: sumExpGo, gate: gateGo, gateBack: gateBackGo, scaleMul: scaleMulGo, normBack: normBackGo, softmaxBack: softmaxBackGo,
+		rotate: rotateGo, adam: adamGo}
 }
 
 func expSumGo(dst, src []float32, sub float32) float32 {
@@ -23,6 +35,14 @@ func expSumGo(dst, src []float32, sub float32) float32 {
 		e := Exp(v - sub)
 		dst[i] = e
 		sum += e
+	}
+	return sum
+}
+
+func sumExpGo(src []float32, sub float32) float32 {
+	var sum float32
+	for _, v := range src {
+		sum += Exp(v - sub)
 	}
 	return sum
 }
@@ -101,15 +121,20 @@ func Exp(x float32) float32 {
 //
 // inv (rows) keeps the factors for the backward pass; it may be nil. Zhang and Sennrich 2019, arXiv 1910.07467.
 func RMSNorm(y, x, w, inv []float32, n int, eps float32) {
+	v := &current().vec
 	for i := 0; i*n < len(x); i++ {
 		row, out := x[i*n:(i+1)*n], y[i*n:(i+1)*n]
-		f := float32(1 / math.Sqrt(float64(Dot(row, row)/float32(n)+eps)))
+		f := float32(1 / math.Sqrt(float64(v.dot(row, row)/float32(n)+eps)))
 		if inv != nil {
 			inv[i] = f
 		}
-		for j, v := range row {
-			out[j] = v * f * w[j]
-		}
+		v.scaleMul(out, row, w, f)
+	}
+}
+
+func scaleMulGo(y, x, w []float32, f float32) {
+	for j, v := range x {
+		y[j] = v * f * w[j]
 	}
 }
 
@@ -117,17 +142,22 @@ func RMSNorm(y, x, w, inv []float32, n int, eps float32) {
 //
 //	g = dy*w;  dx += inv*g - x*inv³*mean(g*x);  dw += sum over rows of dy*x*inv
 func RMSNormBackward(dx, dw, dy, x, w, inv []float32, n int) {
+	v := &current().vec
 	for i := 0; i*n < len(x); i++ {
-		row, d, out, f := x[i*n:(i+1)*n], dy[i*n:(i+1)*n], dx[i*n:(i+1)*n], inv[i]
-		var s float32
-		for j, v := range row {
-			s += d[j] * w[j] * v
-		}
-		c := s * f * f * f / float32(n)
-		for j, v := range row {
-			out[j] += d[j]*w[j]*f - v*c
-			dw[j] += d[j] * v * f
-		}
+		lo, hi := i*n, (i+1)*n
+		v.normBack(dx[lo:hi], dw[:n], dy[lo:hi], x[lo:hi], w[:n], inv[i])
+	}
+}
+
+func normBackGo(dx, dw, dy, x, w []float32, inv float32) {
+	var s float32
+	for j, v := range x {
+		s += dy[j] * w[j] * v
+	}
+	c := s * inv * inv * inv / float32(len(x))
+	for j, v := range x {
+		dx[j] += dy[j]*w[j]*inv - v*c
+		dw[j] += dy[j] * v * inv
 	}
 }
 
@@ -136,8 +166,11 @@ func RMSNormBackward(dx, dw, dy, x, w, inv []float32, n int) {
 //	h[j] = g*sigmoid(g)*u   (Shazeer 2020, arXiv 2002.05202)
 func SwiGLU(h, gu []float32) {
 	f := len(h)
-	g, u := gu[:f], gu[f:2*f]
-	current().vec.sigmoid(h, g)
+	current().vec.gate(h, gu[:f], gu[f:2*f])
+}
+
+func gateGo(h, g, u []float32) {
+	sigmoidGo(h, g)
 	for j, x := range g {
 		h[j] *= x * u[j]
 	}
@@ -147,18 +180,20 @@ func SwiGLU(h, gu []float32) {
 //
 //	s = sigmoid(g); dg = dh*u*s*(1+g*(1-s)); du = dh*g*s
 func SwiGLUBackward(gu, dh []float32) {
-	const block = 256 // sigmoids at a time, on the stack
 	f := len(dh)
-	var buf [block]float32
-	for lo := 0; lo < f; lo += block {
-		hi := min(lo+block, f)
-		g, u := gu[lo:hi], gu[f+lo:f+hi]
-		s := buf[:hi-lo]
-		current().vec.sigmoid(s, g)
-		for j, d := range dh[lo:hi] {
-			x, y := g[j], s[j]
-			g[j], u[j] = d*u[j]*y*(1+x*(1-y)), d*x*y
-		}
+	current().vec.gateBack(gu[:f], gu[f:2*f], dh)
+}
+
+func gateBackGo(g, u, d []float32) {
+	for j, x := range g {
+		s := 1 / (1 + Exp(-x))
+		g[j], u[j] = d[j]*u[j]*s*(1+x*(1-s)), d[j]*x*s
+	}
+}
+
+func softmaxBackGo(dp, p []float32, sum, scale float32) {
+	for j, x := range p {
+		dp[j] = x * (dp[j] - sum) * scale
 	}
 }
 
@@ -169,9 +204,13 @@ func SwiGLUBackward(gu, dh []float32) {
 // cos and sin (d/2) belong to the row's position; sign -1 turns back, which is the backward pass. Su et al. 2021,
 // arXiv 2104.09864.
 func Rotate(x, cos, sin []float32, d int, sign float32) {
-	half := d / 2
-	for at := 0; at < len(x); at += d {
-		lo, hi := x[at:at+half], x[at+half:at+d]
+	current().vec.rotate(x, cos[:d/2], sin[:d/2], sign)
+}
+
+func rotateGo(x, cos, sin []float32, sign float32) {
+	half := len(cos)
+	for at := 0; at < len(x); at += 2 * half {
+		lo, hi := x[at:at+half], x[at+half:at+2*half]
 		for i, c := range cos {
 			a, b, s := lo[i], hi[i], sign*sin[i]
 			lo[i], hi[i] = a*c-b*s, b*c+a*s
@@ -181,7 +220,7 @@ func Rotate(x, cos, sin []float32, d int, sign float32) {
 
 // Softmax turns scores into probabilities in place and returns the logarithm of the sum of exponentials.
 func Softmax(x []float32) float32 {
-	v := current().vec
+	v := &current().vec
 	top := v.max(x)
 	sum := v.expSum(x, x, top)
 	v.scale(1/sum, x)
@@ -191,13 +230,12 @@ func Softmax(x []float32) float32 {
 // LogSumExp returns log(sum(exp(x))), summed in float64 over blocks of 256.
 func LogSumExp(x []float32) float64 {
 	const block = 256
-	v := current().vec
+	v := &current().vec
 	top := v.max(x)
-	var buf [block]float32
 	var sum float64
 	for len(x) > 0 {
 		n := min(block, len(x))
-		sum += float64(v.expSum(buf[:n], x[:n], top))
+		sum += float64(v.sumExp(x[:n], top))
 		x = x[n:]
 	}
 	return float64(top) + math.Log(sum)
@@ -207,7 +245,7 @@ func LogSumExp(x []float32) float64 {
 //
 //	p = softmax(x); loss = -log p[target]; x = scale*(p - onehot(target))
 func CrossEntropy(x []float32, target int, scale float32) float32 {
-	v := current().vec
+	v := &current().vec
 	at := x[target]
 	top := v.max(x)
 	sum := v.expSum(x, x, top)
@@ -226,7 +264,9 @@ type AdamW struct {
 // Step updates parameters w with gradient g and moments m, v:
 //
 //	g *= clip; m = b1*m+(1-b1)*g; v = b2*v+(1-b2)*g²; w -= lr*(m/c1/(sqrt(v/c2)+eps) + decay*w)
-func (a AdamW) Step(w, g, m, v []float32) {
+func (a *AdamW) Step(w, g, m, v []float32) { current().vec.adam(a, w, g, m, v) }
+
+func adamGo(a *AdamW, w, g, m, v []float32) {
 	c1, c2 := 1/a.Correct1, 1/a.Correct2
 	for i, x := range g {
 		x *= a.Clip

@@ -1,8 +1,6 @@
 package model
 
 import (
-	"math"
-
 	"syncabel/internal/kernel"
 )
 
@@ -44,10 +42,32 @@ type network struct {
 	x        []float32 // (T,C) output of the last block
 	inv      []float32
 	seg      []int32 // (segments+1)
+	pos      []int32 // (T) position in its example
 	cap      int
 
 	// recompute keeps only the input of each layer; everything else is one layer's memory, which the backward pass fills again.
 	recompute bool
+
+	now  pass
+	f    rowFunc   // of the running pass over rows
+	task func(int) // n.rowTask, bound once: a step allocates no closures
+}
+
+// A rowFunc works on rows [lo,hi) of what n.now holds.
+type rowFunc func(n *network, lo, hi int)
+
+// pass is what the row functions of the running block read.
+type pass struct {
+	w, dw *layer
+	a     *acts
+	g     *grads
+	next  []float32
+	t     int
+
+	sum          sumFunc // of sumRows, and where it adds to
+	to           []float32
+	x, norm, inv []float32 // of the norm whose gradient is taken
+	from, heads  int       // of headNormBackward
 }
 
 func (n *network) grow(t int) {
@@ -81,6 +101,12 @@ func (n *network) forward(b *Batch) {
 	c := m.Config
 	n.grow(t)
 	n.seg = append(append(n.seg[:0], b.Starts...), int32(t))
+	n.pos = n.pos[:0]
+	for s := range b.Starts {
+		for i := n.seg[s]; i < n.seg[s+1]; i++ {
+			n.pos = append(n.pos, i-n.seg[s])
+		}
+	}
 	x := n.layers[0].x
 	for i, tok := range b.Tokens {
 		copy(x[i*c.Width:(i+1)*c.Width], m.embed[int(tok)*c.Width:])
@@ -103,60 +129,69 @@ func (n *network) block(w *layer, a *acts, next []float32, t, window int) {
 	c := n.m.Config
 	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
 	qkvd := qd + 2*kd
-	n.rows(t, func(lo, hi int) {
-		kernel.RMSNorm(a.n1[lo*c.Width:hi*c.Width], a.x[lo*c.Width:hi*c.Width], w.norm1, a.inv1[lo:hi], c.Width, c.NormEps)
-	})
+	n.now = pass{w: w, a: a, next: next, t: t}
+	n.rows(normIn)
 	kernel.Gemm(n.pool, kernel.NT, false, t, qkvd, c.Width, a.n1, c.Width, w.qkv, c.Width, a.qkv, qkvd)
-	n.heads(w, a, t)
-	n.segments(func(lo, hi int) {
-		n.rotate(a.qkv, lo, hi, 1)
-		n.attend(a, lo, hi, window)
-	})
-	kernel.Gemm(n.pool, kernel.NT, false, t, c.Width, qd, a.y, qd, w.out, qd, a.xm, c.Width)
-	n.rows(t, func(lo, hi int) {
-		s := a.xm[lo*c.Width : hi*c.Width]
-		kernel.Axpy(1, a.x[lo*c.Width:hi*c.Width], s)
-		kernel.RMSNorm(a.n2[lo*c.Width:hi*c.Width], s, w.norm2, a.inv2[lo:hi], c.Width, c.NormEps)
-	})
+	n.rows(headsIn)
+	n.attention(window).Forward(n.pool, a.y, a.qkv, n.seg)
+	kernel.Gemm(n.pool, kernel.NT, true, t, c.Width, qd, a.y, qd, w.out, qd, a.xm, c.Width)
+	n.rows(normMiddle)
 	kernel.Gemm(n.pool, kernel.NT, false, t, 2*c.Hidden, c.Width, a.n2, c.Width, w.gateUp, c.Width, a.gu, 2*c.Hidden)
-	n.rows(t, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			kernel.SwiGLU(a.h[i*c.Hidden:(i+1)*c.Hidden], a.gu[i*2*c.Hidden:(i+1)*2*c.Hidden])
-		}
-	})
-	kernel.Gemm(n.pool, kernel.NT, false, t, c.Width, c.Hidden, a.h, c.Hidden, w.down, c.Hidden, next, c.Width)
-	n.rows(t, func(lo, hi int) { kernel.Axpy(1, a.xm[lo*c.Width:hi*c.Width], next[lo*c.Width:hi*c.Width]) })
+	n.rows(activate)
+	kernel.Gemm(n.pool, kernel.NT, true, t, c.Width, c.Hidden, a.h, c.Hidden, w.down, c.Hidden, next, c.Width)
 }
 
-// rows runs f over blocks of rows.
-func (n *network) rows(t int, f func(lo, hi int)) {
-	n.pool.For((t+rowBlock-1)/rowBlock, func(i int) { f(i*rowBlock, min((i+1)*rowBlock, t)) })
+// normIn normalises the input of a block, and starts xm with it.
+func normIn(n *network, lo, hi int) {
+	c, a := n.m.Config.Width, n.now.a
+	kernel.RMSNorm(a.n1[lo*c:hi*c], a.x[lo*c:hi*c], n.now.w.norm1, a.inv1[lo:hi], c, n.m.Config.NormEps)
+	copy(a.xm[lo*c:hi*c], a.x[lo*c:hi*c])
 }
 
-// segments runs f over the examples of the batch.
-func (n *network) segments(f func(lo, hi int)) {
-	n.pool.For(len(n.seg)-1, func(i int) { f(int(n.seg[i]), int(n.seg[i+1])) })
+// normMiddle normalises what attention has added to, and starts the block's output with it.
+func normMiddle(n *network, lo, hi int) {
+	c, a := n.m.Config.Width, n.now.a
+	kernel.RMSNorm(a.n2[lo*c:hi*c], a.xm[lo*c:hi*c], n.now.w.norm2, a.inv2[lo:hi], c, n.m.Config.NormEps)
+	copy(n.now.next[lo*c:hi*c], a.xm[lo*c:hi*c])
 }
 
-// heads adds the biases of q, k, v and normalises the heads of q and k, where the family has these.
-func (n *network) heads(w *layer, a *acts, t int) {
-	c := n.m.Config
-	qk, qkvd := (c.Heads+c.KVHeads)*c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
-	if w.bias == nil && w.qNorm == nil {
-		return
+func activate(n *network, lo, hi int) {
+	f, a := n.m.Config.Hidden, n.now.a
+	for i := lo; i < hi; i++ {
+		kernel.SwiGLU(a.h[i*f:(i+1)*f], a.gu[i*2*f:(i+1)*2*f])
 	}
-	n.rows(t, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := a.qkv[i*qkvd : (i+1)*qkvd]
-			if w.bias != nil {
-				kernel.Axpy(1, w.bias, row)
-			}
-			if w.qNorm != nil {
-				copy(a.heads[i*qk:(i+1)*qk], row)
-				c.normHeads(w, row, a.heads[i*qk:(i+1)*qk], a.invHeads[i*(c.Heads+c.KVHeads):(i+1)*(c.Heads+c.KVHeads)])
-			}
+}
+
+// rows runs f over blocks of the batch's rows.
+func (n *network) rows(f rowFunc) {
+	if n.task == nil {
+		n.task = func(i int) { n.f(n, i*rowBlock, min((i+1)*rowBlock, n.now.t)) }
+	}
+	n.f = f
+	n.pool.For((n.now.t+rowBlock-1)/rowBlock, n.task)
+}
+
+func (n *network) attention(window int) kernel.Attention {
+	c := n.m.Config
+	return kernel.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Width: c.HeadWidth, Window: window}
+}
+
+// headsIn adds the biases of q, k, v and normalises the heads of q and k, where the family has these, and turns q and k to
+// their positions.
+func headsIn(n *network, lo, hi int) {
+	c, w, a := &n.m.Config, n.now.w, n.now.a
+	qk, qkvd := (c.Heads+c.KVHeads)*c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
+	for i := lo; i < hi; i++ {
+		row := a.qkv[i*qkvd : (i+1)*qkvd]
+		if w.bias != nil {
+			kernel.Axpy(1, w.bias, row)
 		}
-	})
+		if w.qNorm != nil {
+			copy(a.heads[i*qk:(i+1)*qk], row)
+			c.normHeads(w, row, a.heads[i*qk:(i+1)*qk], a.invHeads[i*(c.Heads+c.KVHeads):(i+1)*(c.Heads+c.KVHeads)])
+		}
+		n.rotate(row, i, 1)
+	}
 }
 
 // normHeads normalises every head of q and k of one row from src into dst; inv (H+KV) may be nil.
@@ -170,57 +205,10 @@ func (c *Config) normHeads(w *layer, dst, src, inv []float32) {
 	kernel.RMSNorm(dst[q:k], src[q:k], w.kNorm, invK, c.HeadWidth, c.NormEps)
 }
 
-// rotate turns the q and k parts of rows [lo,hi) of qkv to their positions.
-func (n *network) rotate(qkv []float32, lo, hi int, sign float32) {
-	c := n.m.Config
+// rotate turns the q and k parts of row i of qkv to its position, or back.
+func (n *network) rotate(row []float32, i int, sign float32) {
+	c := &n.m.Config
 	half := c.HeadWidth / 2
-	qk, stride := (c.Heads+c.KVHeads)*c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
-	for i := lo; i < hi; i++ {
-		p := i - lo
-		kernel.Rotate(qkv[i*stride:i*stride+qk], n.cos[p*half:(p+1)*half], n.sin[p*half:(p+1)*half], c.HeadWidth, sign)
-	}
-}
-
-// attend computes causal attention of one example:
-//
-//	y[i,h] = sum over j <= i of softmax(q[i,h]·k[j,g]/sqrt(D)) v[j,g],   g = h*KV/H
-//
-// With a window, j > i-window as well.
-func (n *network) attend(a *acts, lo, hi, window int) {
-	c := n.m.Config
-	d, stride := c.HeadWidth, (c.Heads+2*c.KVHeads)*c.HeadWidth
-	scale := float32(1 / math.Sqrt(float64(d)))
-	p := make([]float32, hi-lo)
-	for h := range c.Heads {
-		k, v := n.kvOffsets(h)
-		for i := lo; i < hi; i++ {
-			q := a.qkv[i*stride+h*d : i*stride+(h+1)*d]
-			first := firstInWindow(lo, i, window)
-			probs := p[:i-first+1]
-			for j := range probs {
-				probs[j] = scale * kernel.Dot(q, a.qkv[(first+j)*stride+k:])
-			}
-			kernel.Softmax(probs)
-			y := a.y[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
-			clear(y)
-			for j, w := range probs {
-				kernel.Axpy(w, a.qkv[(first+j)*stride+v:(first+j)*stride+v+d], y)
-			}
-		}
-	}
-}
-
-// firstInWindow returns the first row that row i attends to in an example that starts at row lo.
-func firstInWindow(lo, i, window int) int {
-	if window == 0 {
-		return lo
-	}
-	return max(lo, i-window+1)
-}
-
-// kvOffsets returns where the key and value of head h stand inside a row of qkv.
-func (n *network) kvOffsets(h int) (k, v int) {
-	c := n.m.Config
-	g := h * c.KVHeads / c.Heads
-	return (c.Heads + g) * c.HeadWidth, (c.Heads + c.KVHeads + g) * c.HeadWidth
+	p := int(n.pos[i])
+	kernel.Rotate(row[:(c.Heads+c.KVHeads)*c.HeadWidth], n.cos[p*half:(p+1)*half], n.sin[p*half:(p+1)*half], c.HeadWidth, sign)
 }

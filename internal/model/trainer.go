@@ -54,6 +54,15 @@ type Trainer struct {
 	dpicked []float32
 	logits  []float32 // (chunk,V)
 	losses  []float32
+
+	// what the running task reads; tasks are bound once, so that a step allocates no closures
+	batch        *Batch
+	headRows     []int32
+	headScale    float32
+	crossEntropy func(i int)
+	adam         kernel.AdamW
+	weights      [4][]float32 // of the tensor being updated: weights, gradient, moments
+	updateBlock  func(i int)
 }
 
 // headChunk is the number of target rows whose logits exist at a time.
@@ -76,6 +85,15 @@ func NewTrainer(m *Model, opt TrainerOptions) *Trainer {
 	t.picked, t.dpicked = make([]float32, headChunk*c.Width), make([]float32, headChunk*c.Width)
 	t.invs, t.losses = make([]float32, headChunk), make([]float32, headChunk)
 	t.logits = make([]float32, headChunk*c.Vocab)
+	t.crossEntropy = func(i int) {
+		v := t.m.Config.Vocab
+		t.losses[i] = kernel.CrossEntropy(t.logits[i*v:(i+1)*v], int(t.batch.Targets[t.headRows[i]]), t.headScale)
+	}
+	t.updateBlock = func(i int) {
+		w, lo := &t.weights, i*adamBlock
+		hi := min(lo+adamBlock, len(w[0]))
+		t.adam.Step(w[0][lo:hi], w[1][lo:hi], w[2][lo:hi], w[3][lo:hi])
+	}
 	return t
 }
 
@@ -177,9 +195,8 @@ func (t *Trainer) head(b *Batch, rows []int32, scale float32) float64 {
 	x, h := t.picked[:n*c.Width], t.hidden[:n*c.Width]
 	kernel.RMSNorm(h, x, t.m.norm, t.invs[:n], c.Width, c.NormEps)
 	kernel.Gemm(t.pool, kernel.NT, false, n, c.Vocab, c.Width, h, c.Width, t.m.head, c.Width, t.logits, c.Vocab)
-	t.pool.For(n, func(i int) {
-		t.losses[i] = kernel.CrossEntropy(t.logits[i*c.Vocab:(i+1)*c.Vocab], int(b.Targets[rows[i]]), scale)
-	})
+	t.batch, t.headRows, t.headScale = b, rows, scale
+	t.pool.For(n, t.crossEntropy)
 	kernel.Gemm(t.pool, kernel.TN, true, c.Vocab, c.Width, n, t.logits, c.Vocab, h, c.Width, t.g.g.head, c.Width)
 	kernel.Gemm(t.pool, kernel.NN, false, n, c.Width, c.Vocab, t.logits, c.Vocab, t.m.head, c.Width, t.dhidden, c.Width)
 	d := t.dpicked[:n*c.Width]
@@ -224,12 +241,11 @@ func (t *Trainer) update(weights, grads []Tensor, lr float32, norm float64) {
 			o.LR, o.Decay = lr*t.opt.EmbedLR, t.opt.Decay/t.opt.EmbedLR
 		}
 		n, g := len(w.Data), grads[i].Data
-		m1, m2 := t.mom1[at:at+n], t.mom2[at:at+n]
+		t.adam, t.weights = o, [4][]float32{w.Data, g, t.mom1[at : at+n], t.mom2[at : at+n]}
 		at += n
-		const block = 1 << 13
-		t.pool.For((n+block-1)/block, func(j int) {
-			lo, hi := j*block, min((j+1)*block, n)
-			o.Step(w.Data[lo:hi], g[lo:hi], m1[lo:hi], m2[lo:hi])
-		})
+		t.pool.For((n+adamBlock-1)/adamBlock, t.updateBlock)
 	}
 }
+
+// adamBlock is the number of weights that one task updates.
+const adamBlock = 1 << 13

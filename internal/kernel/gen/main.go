@@ -44,6 +44,7 @@ func main() {
 	write("tile_amd64.s", asm.Bytes())
 	write("tile_amd64.go", decl.Bytes())
 	writeDots()
+	writeElements()
 }
 
 func write(path string, b []byte) {

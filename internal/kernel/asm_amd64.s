@@ -164,3 +164,121 @@ d3loop:
 	VMOVSS       X0, ret+32(FP)
 	VZEROUPPER
 	RET
+
+// func dotPathAVX2(q, base *float32, nodes *int32, stride int, out *float32, d, n int), d a positive multiple of 8
+TEXT ·dotPathAVX2(SB), NOSPLIT, $0-56
+	MOVQ q+0(FP), SI
+	MOVQ base+8(FP), DI
+	MOVQ nodes+16(FP), BX
+	MOVQ stride+24(FP), R8
+	MOVQ out+32(FP), DX
+	MOVQ d+40(FP), CX
+	MOVQ n+48(FP), R9
+	SHLQ $2, R8
+
+dpnode:
+	MOVLQSX (BX), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	XORQ    AX, AX
+	MOVQ    CX, R11
+	ANDQ    $~15, R11
+	JZ      dptail
+
+dploop:
+	VMOVUPS     (SI)(AX*4), Y2
+	VMOVUPS     32(SI)(AX*4), Y3
+	VFMADD231PS (R10)(AX*4), Y2, Y0
+	VFMADD231PS 32(R10)(AX*4), Y3, Y1
+	ADDQ        $16, AX
+	CMPQ        AX, R11
+	JL          dploop
+
+dptail:
+	CMPQ        AX, CX
+	JE          dpsum
+	VMOVUPS     (SI)(AX*4), Y2
+	VFMADD231PS (R10)(AX*4), Y2, Y0
+
+dpsum:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VHADDPS      X0, X0, X0
+	VHADDPS      X0, X0, X0
+	VMOVSS       X0, (DX)
+	ADDQ         $4, DX
+	ADDQ         $4, BX
+	DECQ         R9
+	JNZ          dpnode
+	VZEROUPPER
+	RET
+
+// func axpyPathAVX2(y, base *float32, nodes *int32, stride int, p *float32, d, n int), d a positive multiple of 8
+TEXT ·axpyPathAVX2(SB), NOSPLIT, $0-56
+	MOVQ y+0(FP), SI
+	MOVQ base+8(FP), DI
+	MOVQ stride+24(FP), R8
+	MOVQ d+40(FP), CX
+	SHLQ $2, R8
+
+apchunk32:
+	CMPQ    CX, $32
+	JL      apchunk8
+	MOVQ    nodes+16(FP), BX
+	MOVQ    p+32(FP), DX
+	MOVQ    n+48(FP), R9
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+
+apnode32:
+	MOVLQSX      (BX), R10
+	IMULQ        R8, R10
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  (DI)(R10*1), Y4, Y0
+	VFMADD231PS  32(DI)(R10*1), Y4, Y1
+	VFMADD231PS  64(DI)(R10*1), Y4, Y2
+	VFMADD231PS  96(DI)(R10*1), Y4, Y3
+	ADDQ         $4, BX
+	ADDQ         $4, DX
+	DECQ         R9
+	JNZ          apnode32
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	ADDQ         $128, SI
+	ADDQ         $128, DI
+	SUBQ         $32, CX
+	JMP          apchunk32
+
+apchunk8:
+	TESTQ   CX, CX
+	JZ      apdone
+	MOVQ    nodes+16(FP), BX
+	MOVQ    p+32(FP), DX
+	MOVQ    n+48(FP), R9
+	VMOVUPS (SI), Y0
+
+apnode8:
+	MOVLQSX      (BX), R10
+	IMULQ        R8, R10
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  (DI)(R10*1), Y4, Y0
+	ADDQ         $4, BX
+	ADDQ         $4, DX
+	DECQ         R9
+	JNZ          apnode8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $32, SI
+	ADDQ         $32, DI
+	SUBQ         $8, CX
+	JMP          apchunk8
+
+apdone:
+	VZEROUPPER
+	RET

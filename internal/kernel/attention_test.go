@@ -87,3 +87,35 @@ func TestAttentionAgainstDefinition(t *testing.T) {
 		}
 	})
 }
+
+func TestPathAttentionAgainstDefinition(t *testing.T) {
+	const nodes = 60
+	eachVariant(t, func(t *testing.T) {
+		for _, a := range []Attention{{4, 4, 16, 0}, {4, 2, 64, 0}, {2, 1, 6, 0}, {2, 2, 40, 7}, {1, 1, 72, 0}} {
+			d, stride := a.Width, (a.Heads+2*a.KVHeads)*a.Width
+			kv, qkv := randoms(nodes*2*a.KVHeads*d, 1), randoms(20*stride, 2)
+			path := func(row int) (p []int32, node int32) {
+				for j := range 2 * row {
+					p = append(p, int32((j*7+row)%nodes))
+				}
+				return p, int32(nodes - 1 - row)
+			}
+			y := make([]float32, 20*a.Heads*d)
+			PathAttention{a, path}.Run(nil, 20, 2*19, y, qkv, kv)
+			for i := range 20 {
+				// the same as an example of the path's keys whose last query is the row's
+				p, own := path(i)
+				if a.Window > 0 {
+					p = p[max(0, len(p)-a.Window+1):]
+				}
+				ex := make([]float32, (len(p)+1)*stride)
+				for j, n := range append(p, own) {
+					copy(ex[j*stride+a.Heads*d:(j+1)*stride], kv[int(n)*2*a.KVHeads*d:])
+				}
+				copy(ex[len(p)*stride:], qkv[i*stride:i*stride+a.Heads*d])
+				want, _ := naiveAttention(a, ex, make([]float32, (len(p)+1)*a.Heads*d), []int32{0, int32(len(p) + 1)})
+				near(t, fmt.Sprint(a, " row ", i), y[i*a.Heads*d:(i+1)*a.Heads*d], want[len(p)*a.Heads*d:])
+			}
+		}
+	})
+}

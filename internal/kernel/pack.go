@@ -84,6 +84,9 @@ type workspace struct {
 	mulTask func(int)
 	mulPack func(int)
 
+	paths    pathCall
+	pathTask func(worker, i int)
+
 	attend                     attentionCall
 	attendTask, attendBackTask func(worker, i int)
 }
@@ -106,6 +109,7 @@ func (w *workspace) bind(threads int) {
 	w.local = make([][]float32, threads)
 	w.task, w.packB = w.call.task, w.call.packB
 	w.mulTask, w.mulPack = w.mul.task, w.mul.pack
+	w.pathTask = w.paths.task
 	w.attendTask, w.attendBackTask = w.attend.task, w.attend.backTask
 }
 

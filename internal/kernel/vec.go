@@ -21,12 +21,14 @@ type vecFuncs struct {
 	softmaxBack func(dp, p []float32, sum, scale float32)
 	rotate      func(x, cos, sin []float32, sign float32)
 	adam        func(a *AdamW, w, g, m, v []float32)
+	dotPath     func(out, q, base []float32, nodes []int32, stride int)
+	axpyPath    func(y, p, base []float32, nodes []int32, stride int)
 }
 
 func goVec() vecFuncs {
 	return vecFuncs{dot: dotGo, axpy: axpyGo, expSum: expSumGo, sigmoid: sigmoidGo, max: maxGo, scale: scaleGo,
 		sumExp: sumExpGo, gate: gateGo, gateBack: gateBackGo, scaleMul: scaleMulGo, normBack: normBackGo, softmaxBack: softmaxBackGo,
-		rotate: rotateGo, adam: adamGo}
+		rotate: rotateGo, adam: adamGo, dotPath: dotPathGo, axpyPath: axpyPathGo}
 }
 
 func expSumGo(dst, src []float32, sub float32) float32 {

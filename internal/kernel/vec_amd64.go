@@ -38,6 +38,16 @@ func rotateAVX2(x, cos, sin *float32, sign float32, half, heads int)
 //go:noescape
 func dot3AVX2(x, y, z *float32, n int) float32
 
+// dotPathAVX2 is dotPathGo for d floats, a positive multiple of 8, of n nodes.
+//
+//go:noescape
+func dotPathAVX2(q, base *float32, nodes *int32, stride int, out *float32, d, n int)
+
+// axpyPathAVX2 is axpyPathGo for d floats, a positive multiple of 8, of n nodes.
+//
+//go:noescape
+func axpyPathAVX2(y, base *float32, nodes *int32, stride int, p *float32, d, n int)
+
 // scaleAVX2 multiplies n floats by a, n a positive multiple of 8.
 //
 //go:noescape
@@ -48,7 +58,7 @@ func avx2Vec() vecFuncs {
 	return vecFuncs{
 		dot: dotVec, axpy: axpyVec, expSum: expSumVec, sumExp: sumExpVec, sigmoid: sigmoidVec, max: maxVec, scale: scaleVec,
 		gate: gateVec, gateBack: gateBackVec, scaleMul: scaleMulVec, normBack: normBackVec, softmaxBack: softmaxBackVec,
-		rotate: rotateVec, adam: adamVec,
+		rotate: rotateVec, adam: adamVec, dotPath: dotPathVec, axpyPath: axpyPathVec,
 	}
 }
 
@@ -188,4 +198,33 @@ func adamVec(a *AdamW, w, g, m, v []float32) {
 		adamAVX2(&w[0], &g[0], &m[0], &v[0], a.Clip, a.Beta1, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.LR, 1/a.Correct1, 1/a.Correct2, a.Eps, a.Decay, n)
 	}
 	adamGo(a, w[n:], g[n:], m[n:], v[n:])
+}
+
+func dotPathVec(out, q, base []float32, nodes []int32, stride int) {
+	d := len(q)
+	if d%8 != 0 || d == 0 || len(nodes) == 0 {
+		dotPathGo(out, q, base, nodes, stride)
+		return
+	}
+	checkNodes(base, nodes, stride, d)
+	_ = out[len(nodes)-1]
+	dotPathAVX2(&q[0], &base[0], &nodes[0], stride, &out[0], d, len(nodes))
+}
+
+func axpyPathVec(y, p, base []float32, nodes []int32, stride int) {
+	d := len(y)
+	if d%8 != 0 || d == 0 || len(nodes) == 0 {
+		axpyPathGo(y, p, base, nodes, stride)
+		return
+	}
+	checkNodes(base, nodes, stride, d)
+	_ = p[len(nodes)-1]
+	axpyPathAVX2(&y[0], &base[0], &nodes[0], stride, &p[0], d, len(nodes))
+}
+
+// checkNodes panics where a node lies outside the arena: assembly would read on.
+func checkNodes(base []float32, nodes []int32, stride, d int) {
+	for _, n := range nodes {
+		_ = base[int(n)*stride : int(n)*stride+d]
+	}
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"syncabel/internal/kernel"
 )
@@ -32,6 +31,17 @@ type Session struct {
 	// scratch, (rows, ...)
 	x, n, qkv, y, gu, h []float32
 	cap                 int
+
+	// what the running tasks read; they are bound once
+	rows     []Row
+	now      *layer
+	kvNow    []float32
+	rowFunc  func(s *Session, lo, hi int)
+	rowTask  func(i int)
+	path     func(row int) ([]int32, int32)
+	logits   []float32
+	logZ     []float64
+	logZTask func(i int)
 }
 
 type sessionLayer struct{ qkv, out, gateUp, down projection }
@@ -63,7 +73,18 @@ func NewFrozenSession(f *Frozen, opt SessionOptions) *Session {
 	s.hidden = make([]float32, opt.Nodes*c.Width)
 	s.head = newProjection(pack, f.head)
 	s.cos, s.sin = c.rope(min(c.Context, opt.Nodes)) // a path is no longer than the arena
+	s.bind()
 	return s
+}
+
+// bind makes the tasks of the pool's loops.
+func (s *Session) bind() {
+	s.rowTask = func(i int) { s.rowFunc(s, i*sessionBlock, min((i+1)*sessionBlock, len(s.rows))) }
+	s.path = func(i int) ([]int32, int32) { return s.rows[i].Path, s.rows[i].Node }
+	s.logZTask = func(i int) {
+		v := s.f.Config.Vocab
+		s.logZ[i] = kernel.LogSumExp(s.logits[i*v : (i+1)*v])
+	}
 }
 
 // Close stops the session's threads.
@@ -105,8 +126,13 @@ func (s *Session) Run(rows []Row) error {
 	for i, r := range rows {
 		s.f.embed.Row(s.x[i*c.Width:(i+1)*c.Width], int(r.Token))
 	}
+	s.rows = rows
+	longest := 0
+	for i := range rows {
+		longest = max(longest, len(rows[i].Path))
+	}
 	for l := range s.weights {
-		s.layer(l, rows)
+		s.layer(l, longest)
 	}
 	for i, r := range rows {
 		kernel.RMSNorm(s.hidden[int(r.Node)*c.Width:(int(r.Node)+1)*c.Width], s.x[i*c.Width:(i+1)*c.Width], s.f.norm, nil, c.Width, c.NormEps)
@@ -129,16 +155,42 @@ func (s *Session) check(rows []Row) error {
 	return nil
 }
 
-func (s *Session) layer(l int, rows []Row) {
-	c, w, p, t := s.f.Config, &s.f.layers[l].layer, &s.weights[l], len(rows)
-	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
-	stride := qd + 2*kd
-	x, n := s.x[:t*c.Width], s.n[:t*c.Width]
-	kernel.RMSNorm(n, x, w.norm1, nil, c.Width, c.NormEps)
-	p.qkv.mul(s.pool, t, n, s.qkv, stride)
-	half := c.HeadWidth / 2
-	for i, r := range rows {
-		row := s.qkv[i*stride : (i+1)*stride]
+func (s *Session) layer(l int, longest int) {
+	c, p, t := &s.f.Config, &s.weights[l], len(s.rows)
+	s.now, s.kvNow = &s.f.layers[l].layer, s.kv[l]
+	s.each(sessionNormIn)
+	p.qkv.mul(s.pool, t, s.n, s.qkv, (c.Heads+2*c.KVHeads)*c.HeadWidth)
+	s.each(sessionKeys)
+	a := kernel.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Width: c.HeadWidth, Window: c.window(l)}
+	kernel.PathAttention{Attention: a, Path: s.path}.Run(s.pool, t, longest, s.y, s.qkv, s.kv[l])
+	p.out.mul(s.pool, t, s.y, s.n, c.Width)
+	s.each(sessionNormMiddle)
+	p.gateUp.mul(s.pool, t, s.n, s.gu, 2*c.Hidden)
+	s.each(sessionActivate)
+	p.down.mul(s.pool, t, s.h, s.n, c.Width)
+	s.each(sessionAdd)
+}
+
+// sessionBlock is the number of rows that one task of a row function takes.
+const sessionBlock = 8
+
+// each runs f over blocks of the running rows. f captures nothing, so that decoding allocates nothing.
+func (s *Session) each(f func(s *Session, lo, hi int)) {
+	s.rowFunc = f
+	s.pool.For((len(s.rows)+sessionBlock-1)/sessionBlock, s.rowTask)
+}
+
+func sessionNormIn(s *Session, lo, hi int) {
+	c := s.f.Config.Width
+	kernel.RMSNorm(s.n[lo*c:hi*c], s.x[lo*c:hi*c], s.now.norm1, nil, c, s.f.Config.NormEps)
+}
+
+// sessionKeys turns queries and keys to their positions and keeps keys and values at their nodes.
+func sessionKeys(s *Session, lo, hi int) {
+	c, w := &s.f.Config, s.now
+	qd, kd, half := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth, c.HeadWidth/2
+	for i := lo; i < hi; i++ {
+		r, row := &s.rows[i], s.qkv[i*(qd+2*kd):(i+1)*(qd+2*kd)]
 		if w.bias != nil {
 			kernel.Axpy(1, w.bias, row)
 		}
@@ -146,61 +198,26 @@ func (s *Session) layer(l int, rows []Row) {
 			c.normHeads(w, row, row, nil)
 		}
 		kernel.Rotate(row[:qd+kd], s.cos[int(r.Pos)*half:(int(r.Pos)+1)*half], s.sin[int(r.Pos)*half:(int(r.Pos)+1)*half], c.HeadWidth, 1)
-		copy(s.kv[l][int(r.Node)*2*kd:(int(r.Node)+1)*2*kd], row[qd:])
+		copy(s.kvNow[int(r.Node)*2*kd:(int(r.Node)+1)*2*kd], row[qd:])
 	}
-	s.pool.For((t+7)/8, func(b int) {
-		for i := b * 8; i < min(b*8+8, t); i++ {
-			s.attend(l, i, &rows[i])
-		}
-	})
-	p.out.mul(s.pool, t, s.y, n, c.Width)
-	kernel.Axpy(1, n, x)
-	kernel.RMSNorm(n, x, w.norm2, nil, c.Width, c.NormEps)
-	p.gateUp.mul(s.pool, t, n, s.gu, 2*c.Hidden)
-	s.pool.For((t+7)/8, func(b int) {
-		for i := b * 8; i < min(b*8+8, t); i++ {
-			kernel.SwiGLU(s.h[i*c.Hidden:(i+1)*c.Hidden], s.gu[i*2*c.Hidden:(i+1)*2*c.Hidden])
-		}
-	})
-	p.down.mul(s.pool, t, s.h, n, c.Width)
-	kernel.Axpy(1, n, x)
 }
 
-// maxStackPath is the longest path whose attention weights fit on the stack.
-const maxStackPath = 512
+func sessionNormMiddle(s *Session, lo, hi int) {
+	sessionAdd(s, lo, hi)
+	c := s.f.Config.Width
+	kernel.RMSNorm(s.n[lo*c:hi*c], s.x[lo*c:hi*c], s.now.norm2, nil, c, s.f.Config.NormEps)
+}
 
-// attend computes the attention of one row over its path and itself.
-func (s *Session) attend(l, i int, r *Row) {
-	c := s.f.Config
-	d, kd := c.HeadWidth, c.KVHeads*c.HeadWidth
-	stride := (c.Heads + 2*c.KVHeads) * d
-	scale := float32(1 / math.Sqrt(float64(d)))
-	var stack [maxStackPath]float32
-	path := r.Path
-	if w := c.window(l); w > 0 {
-		path = path[max(0, len(path)-(w-1)):]
+func sessionActivate(s *Session, lo, hi int) {
+	f := s.f.Config.Hidden
+	for i := lo; i < hi; i++ {
+		kernel.SwiGLU(s.h[i*f:(i+1)*f], s.gu[i*2*f:(i+1)*2*f])
 	}
-	p := stack[:0]
-	if len(path)+1 > maxStackPath {
-		p = make([]float32, 0, len(path)+1)
-	}
-	p = p[:len(path)+1]
-	kv := s.kv[l]
-	for h := range c.Heads {
-		g := h * c.KVHeads / c.Heads * d
-		q := s.qkv[i*stride+h*d : i*stride+(h+1)*d]
-		for j, node := range path {
-			p[j] = scale * kernel.Dot(q, kv[int(node)*2*kd+g:])
-		}
-		p[len(path)] = scale * kernel.Dot(q, kv[int(r.Node)*2*kd+g:])
-		kernel.Softmax(p)
-		y := s.y[(i*c.Heads+h)*d : (i*c.Heads+h+1)*d]
-		clear(y)
-		for j, node := range path {
-			kernel.Axpy(p[j], kv[int(node)*2*kd+kd+g:int(node)*2*kd+kd+g+d], y)
-		}
-		kernel.Axpy(p[len(path)], kv[int(r.Node)*2*kd+kd+g:int(r.Node)*2*kd+kd+g+d], y)
-	}
+}
+
+func sessionAdd(s *Session, lo, hi int) {
+	c := s.f.Config.Width
+	kernel.Axpy(1, s.n[lo*c:hi*c], s.x[lo*c:hi*c])
 }
 
 // Logits computes the logits of what follows each of the given nodes, which earlier Runs filled, into dst (nodes,V).
@@ -215,6 +232,6 @@ func (s *Session) Logits(nodes []int32, dst []float32) {
 
 // LogZ writes the log of the softmax's denominator of each row of logits (rows,V).
 func (s *Session) LogZ(logits []float32, dst []float64) {
-	v := s.f.Config.Vocab
-	s.pool.For(len(dst), func(i int) { dst[i] = kernel.LogSumExp(logits[i*v : (i+1)*v]) })
+	s.logits, s.logZ = logits, dst
+	s.pool.For(len(dst), s.logZTask)
 }

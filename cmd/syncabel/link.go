@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
@@ -49,6 +50,10 @@ whose name ends in .txt is one document; of other files each line is one. Where 
 are found by names, by abbreviations that the text explains, and by what training annotated.`
 }
 
+// linkGarbage is the share of the heap, in percent, that may be garbage: what is live are mostly keys and values, which cost the
+// collector nothing, and a linking process should take little more memory than its weights.
+const linkGarbage = 25
+
 // Run links.
 func (c *linkCmd) Run(a *app) error {
 	if (c.Text == "") == (c.File == "") {
@@ -59,6 +64,7 @@ func (c *linkCmd) Run(a *app) error {
 		return err
 	}
 	defer o.Close()
+	debug.SetGCPercent(linkGarbage)
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()
 	w := &linkWriter{cmd: c, app: a, linker: o.Linker, detector: o.Detect, out: out}

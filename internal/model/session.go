@@ -116,11 +116,22 @@ func (s *Session) grow(t int) {
 	s.cap = t
 }
 
+// runRows is the number of rows that go through the network together: enough to read every weight once for many rows, few enough
+// that their activations stay small beside the weights.
+const runRows = 256
+
 // Run computes keys, values and hidden states of rows.
 func (s *Session) Run(rows []Row) error {
 	if err := s.check(rows); err != nil {
 		return err
 	}
+	for lo := 0; lo < len(rows); lo += runRows {
+		s.run(rows[lo:min(lo+runRows, len(rows))])
+	}
+	return nil
+}
+
+func (s *Session) run(rows []Row) {
 	s.grow(len(rows))
 	c := s.f.Config
 	for i, r := range rows {
@@ -137,7 +148,6 @@ func (s *Session) Run(rows []Row) error {
 	for i, r := range rows {
 		kernel.RMSNorm(s.hidden[int(r.Node)*c.Width:(int(r.Node)+1)*c.Width], s.x[i*c.Width:(i+1)*c.Width], s.f.norm, nil, c.Width, c.NormEps)
 	}
-	return nil
 }
 
 func (s *Session) check(rows []Row) error {

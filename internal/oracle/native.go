@@ -28,8 +28,11 @@ type edge struct {
 	token  int32
 }
 
-// logitRows bounds how many rows of logits are held at a time.
-const logitRows = 128
+// logitRows bounds how many rows of logits are held at a time, logitBytes how much memory they take.
+const (
+	logitRows  = 128
+	logitBytes = 8 << 20
+)
 
 // NewNative returns an oracle over a session, which it owns from then on.
 func NewNative(s *model.Session) *Native {
@@ -120,7 +123,7 @@ func (n *Native) answer(queries []Query, out []Answer) {
 	}
 	v := n.s.Vocab()
 	for len(nodes) > 0 {
-		k := min(len(nodes), logitRows)
+		k := min(len(nodes), logitRows, max(1, logitBytes/4/v))
 		if need := k * v; len(n.logits) < need {
 			n.logits, n.logZ = make([]float32, need), make([]float64, logitRows)
 		}

@@ -259,11 +259,15 @@ type opened struct {
 }
 
 // arena returns the number of nodes of a linking session: 16,384 hold some hundred mentions' prompts and candidate names. Models
-// whose keys and values take more get fewer, a tenth of the weights' memory, but one long prompt with its beams in any case.
+// from 64 MB on get a twentieth of their weights' memory for keys and values, but one long prompt with its names in any case.
 func arena(f *model.Frozen) int {
+	const all, prompt = 16384, 768
+	if f.Bytes() < 64<<20 {
+		return all
+	}
 	c := f.Config
 	node := 4 * (c.Layers*2*c.KVHeads*c.HeadWidth + c.Width)
-	return min(16384, max(768, f.Bytes()/10/node, 1<<27/node))
+	return min(all, max(prompt, f.Bytes()/20/node))
 }
 
 func (r *runner) open(f *fitted) (*opened, error) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"syncabel/internal/model/checkpoint"
 )
 
 // A Config is a project: one TOML file, a section per stage. Paths are relative to Data, and Data to the file.
@@ -99,6 +101,8 @@ type Train struct {
 	LoRA      int     `toml:"lora" json:",omitempty"`       // rank of adapters to train on base, kept in the folder adapter too; 0: train all weights
 	LoRAAlpha float64 `toml:"lora_alpha" json:",omitempty"` // their scale is lora_alpha/lora; default twice the rank
 	Recompute bool    `toml:"recompute" json:",omitempty"`  // activations again in the backward pass: less memory, a third more time
+
+	DType string `toml:"dtype" json:",omitempty"` // of the stored weights: float32 (default) or bfloat16, half the size
 
 	Preset      string  `toml:"preset"`     // tiny, small, base; default small
 	Vocabulary  int     `toml:"vocabulary"` // tokens; default 4000
@@ -254,6 +258,8 @@ func (t *Train) check() error {
 		return errors.New("train.base brings its own size and vocabulary: remove train.preset and train.vocabulary")
 	case t.Base == "" && t.LoRA != 0:
 		return errors.New("train.lora needs train.base: adapters are put on a model that exists")
+	case t.DType != "" && !slices.Contains(checkpoint.DTypes, t.DType):
+		return fmt.Errorf("train.dtype = %q: have %s", t.DType, strings.Join(checkpoint.DTypes, ", "))
 	case t.LoRA < 0:
 		return fmt.Errorf("train.lora = %d is no rank", t.LoRA)
 	}

@@ -81,7 +81,7 @@ func (s *start) save(a *artifact.Folder, cfg Train) error {
 			return err
 		}
 	}
-	return checkpoint.Save(a.Dir, s.model)
+	return checkpoint.SaveAs(a.Dir, s.model, cmp.Or(cfg.DType, "float32"))
 }
 
 // Marks of the beginning and the end of a sequence of models from scratch.

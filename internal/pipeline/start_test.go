@@ -91,7 +91,7 @@ func TestFineTune(t *testing.T) {
 
 func TestBaseKeysAreChecked(t *testing.T) {
 	const rest = "[kb]\npaths=['x']\n[[corpus]]\n[train]\n"
-	for config, want := range map[string]string{"lora=4": "train.base", "base='b'\npreset='tiny'": "train.preset", "base='b'\nlora=-1": "no rank"} {
+	for config, want := range map[string]string{"lora=4": "train.base", "base='b'\npreset='tiny'": "train.preset", "base='b'\nlora=-1": "no rank", "dtype='int3'": "train.dtype"} {
 		if _, err := ParseConfig([]byte(rest+config), "c.toml", nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", config, err)
 		}

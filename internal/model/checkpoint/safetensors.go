@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"unsafe"
 
@@ -34,14 +35,19 @@ type entry struct {
 
 // WriteTensors writes float32 tensors as a safetensors file, atomically.
 func WriteTensors(path string, tensors []Tensor, metadata map[string]string) error {
+	return writeTensors(path, tensors, metadata, "F32")
+}
+
+// writeTensors writes tensors as F32 or BF16.
+func writeTensors(path string, tensors []Tensor, metadata map[string]string, dtype string) error {
 	head := map[string]any{}
 	if metadata != nil {
 		head["__metadata__"] = metadata
 	}
 	var at int64
 	for _, t := range tensors {
-		n := int64(4 * len(t.Data))
-		head[t.Name] = entry{"F32", t.Shape, [2]int64{at, at + n}}
+		n := widths[dtype] * int64(len(t.Data))
+		head[t.Name] = entry{dtype, t.Shape, [2]int64{at, at + n}}
 		at += n
 	}
 	b, err := json.Marshal(head)
@@ -56,12 +62,26 @@ func WriteTensors(path string, tensors []Tensor, metadata map[string]string) err
 		buf.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(b))))
 		buf.Write(b)
 		for _, t := range tensors {
-			if len(t.Data) > 0 {
+			if dtype == "BF16" {
+				writeBF16(buf, t.Data)
+			} else if len(t.Data) > 0 {
 				buf.Write(unsafe.Slice((*byte)(unsafe.Pointer(&t.Data[0])), 4*len(t.Data)))
 			}
 		}
 		return buf.Flush()
 	})
+}
+
+// writeBF16 writes the upper halves of weights, rounded to nearest, ties to even. An error stays in buf until Flush.
+func writeBF16(buf *bufio.Writer, x []float32) {
+	for _, v := range x {
+		b := math.Float32bits(v)
+		if v == v { // rounding would carry a NaN's payload into its sign
+			b += 0x7fff + b>>16&1
+		}
+		buf.WriteByte(byte(b >> 16))
+		buf.WriteByte(byte(b >> 24))
+	}
 }
 
 // A File is a mapped safetensors file.

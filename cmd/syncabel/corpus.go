@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -24,6 +23,7 @@ type corpusCmd struct {
 	Stats   corpusStatsCmd   `cmd:"" help:"Count mentions, concepts, ambiguity, what training has seen, coverage by a knowledge base."`
 	Convert corpusConvertCmd `cmd:"" help:"Write a corpus in another format and say what that format cannot hold."`
 	Split   corpusSplitCmd   `cmd:"" help:"Divide a corpus into train, dev and test by document."`
+	Migrate corpusMigrateCmd `cmd:"" help:"Move annotations to another release of their knowledge base."`
 }
 
 // corpusIn are the flags that say how a corpus is read.
@@ -80,10 +80,7 @@ func openKB(path string) (*terminology.KB, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if _, err := artifact.Open(path); err != nil {
-		return nil, err
-	}
-	return terminology.Open(filepath.Join(path, terminology.FileName))
+	return pipeline.OpenKB(path)
 }
 
 type corpusCheckCmd struct {

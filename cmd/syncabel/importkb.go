@@ -21,6 +21,7 @@ type importKBCmd struct {
 	Group     string            `help:"Semantic group of concepts that do not say."`
 	Source    string            `help:"Vocabulary the names come from."`
 	Licence   string            `help:"Licence class: open, attribution or restricted."`
+	Protocol  string            `enum:",paper" default:"" help:"paper: each name for one concept of a group, as arXiv 2601.19667 has it; default: every concept keeps its names."`
 	Columns   map[string]string `help:"table: headings of the file for our columns, e.g. code=SCTID,name=Term. Ours: code, name, preferred, semantic_group, semantic_type, definition, lang."  mapsep:","`
 
 	Preset     string   `help:"umls: st21pv (MedMentions: 21 semantic types with all below, 18 sources) or quaero (ten groups)."`
@@ -56,7 +57,7 @@ const importMemory = 1400 << 20
 // Run imports a knowledge base.
 func (c *importKBCmd) Run(a *app) error {
 	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Merge: c.Merge, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
-		Columns: c.Columns, Preset: c.Preset, Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups,
+		Columns: c.Columns, Protocol: c.Protocol, Preset: c.Preset, Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups,
 		Refsets: c.Refsets, Below: c.Below, Suppressed: c.Suppressed}
 	inputs := append(append([]string(nil), c.Paths...), c.Merge...)
 	if c.Relations != "" {

@@ -16,14 +16,18 @@ import (
 )
 
 type inspectCmd struct {
-	JSON   bool   `name:"json" help:"Print JSON: kind and counts."`
-	Verify bool   `help:"Compare every file with its hash."`
-	Path   string `arg:"" help:"Folder of a stage or a run, or one of their files." type:"path"`
+	JSON   bool `name:"json" help:"Print JSON: kind and counts."`
+	Verify bool `help:"Compare every file with its hash."`
+
+	Concept string `help:"Of a knowledge base: show this concept, or what became of a retired one."`
+	Search  string `help:"Of a knowledge base: show what a search as you type finds: a code, beginnings of words, a letter wrong."`
+
+	Path string `arg:"" help:"Folder of a stage or a run, or one of their files." type:"path"`
 }
 
 // Help shows an example.
 func (inspectCmd) Help() string {
-	return "Example:\n  syncabel inspect --json syncabel-demo"
+	return "Examples:\n  syncabel inspect --json syncabel-demo\n  syncabel inspect kb/hpo                          (counts, vocabularies, samples)\n  syncabel inspect --search 'joint pa' kb/hpo"
 }
 
 // Run prints what an artefact holds.
@@ -31,6 +35,12 @@ func (c *inspectCmd) Run(a *app) error {
 	kind, counts, err := c.inspect()
 	if err != nil {
 		return err
+	}
+	switch ofKB := c.Concept != "" || c.Search != ""; {
+	case kind == "kb" || ofKB && kind == "run":
+		return c.knowledge(a)
+	case ofKB:
+		return &usageError{fmt.Sprintf("--concept and --search look into a knowledge base, and %s is of kind %q", c.Path, kind)}
 	}
 	return printCounts(a.out, kind, counts, c.JSON)
 }
@@ -75,12 +85,7 @@ func inspectFile(path string) (string, map[string]int64, error) {
 		}
 		return m.Kind, m.Counts, nil
 	case base == terminology.FileName:
-		kb, err := terminology.Open(path)
-		if err != nil {
-			return "", nil, err
-		}
-		s := kb.Stats()
-		return "kb", map[string]int64{"concepts": int64(s.Concepts), "names": int64(s.Names)}, nil
+		return "kb", nil, nil
 	case base == corpus.FileName:
 		docs, err := corpus.ReadFile(path)
 		if err != nil {

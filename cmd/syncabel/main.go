@@ -52,6 +52,7 @@ type cli struct {
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
 	Compare compareCmd `cmd:"" help:"Compare two prediction files, paired."`
 	Inspect inspectCmd `cmd:"" help:"Say what an artefact holds."`
+	Export  exportCmd  `cmd:"" help:"Write an artefact for other programs."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -8,6 +8,7 @@
 package artifact
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -289,6 +290,21 @@ func WriteWith(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return tmp.keep(path)
+}
+
+// WriteLines writes a list as JSON, one element a line.
+func WriteLines[T any](path string, list []T) error {
+	return WriteWith(path, func(w io.Writer) error {
+		b := bufio.NewWriter(w)
+		enc := json.NewEncoder(b)
+		enc.SetEscapeHTML(false)
+		for i := range list {
+			if err := enc.Encode(&list[i]); err != nil {
+				return err
+			}
+		}
+		return b.Flush()
+	})
 }
 
 // temp is a file on its way to its place.

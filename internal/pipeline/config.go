@@ -45,7 +45,9 @@ type KB struct {
 	Group     string            `toml:"group"`     // semantic group of concepts that do not say
 	Source    string            `toml:"source"`
 	Licence   string            `toml:"licence"`
-	Columns   map[string]string `toml:"columns"` // of format table: our column -> heading of the file
+	Columns   map[string]string `toml:"columns"`  // of format table: our column -> heading of the file
+	Protocol  string            `toml:"protocol"` // paper: each name for one concept of a group, as arXiv 2601.19667 has it; default: all keep it
+	Priority  string            `toml:"priority"` // protocol paper, not UMLS: table of code and group that ties go to
 
 	// Filters of UMLS and SNOMED CT; empty lets everything pass.
 	Preset     string   `toml:"preset"` // UMLS: st21pv or quaero

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"syncabel/internal/terminology/gazetteer"
 	"syncabel/internal/terminology/mesh"
 	"syncabel/internal/terminology/obo"
+	"syncabel/internal/terminology/paper"
 	"syncabel/internal/terminology/release"
 	"syncabel/internal/terminology/snomed"
 	"syncabel/internal/terminology/umls"
@@ -27,7 +29,16 @@ func ReadKB(cfg KB, resolve func(string) string) (*terminology.KB, []text.Warnin
 		return nil, nil, err
 	}
 	kb, warnings := b.Build()
-	return kb, warnings, notEmpty(kb, cfg)
+	if cfg.Protocol == "" || kb.Len() == 0 {
+		return kb, warnings, notEmpty(kb, cfg)
+	}
+	p := terminology.NewBuilder()
+	more, err := asPaper(p, kb, cfg, resolve)
+	if err != nil {
+		return nil, nil, err
+	}
+	kb, last := p.Build()
+	return kb, slices.Concat(warnings, more, last), notEmpty(kb, cfg)
 }
 
 // ImportKB reads a knowledge base of any size from its source files into a file. Temporary files lie beside it and have no name. An error of
@@ -42,7 +53,59 @@ func ImportKB(cfg KB, resolve func(string) string, path string, progress func(fi
 	if err != nil {
 		return nil, warnings, err
 	}
-	return kb, warnings, notEmpty(kb, cfg)
+	if cfg.Protocol == "" || kb.Len() == 0 {
+		return kb, warnings, notEmpty(kb, cfg)
+	}
+	defer kb.Close()
+	p := terminology.NewBuilderWith(terminology.BuildOptions{Dir: filepath.Dir(path), Progress: progress})
+	defer p.Close()
+	more, err := asPaper(p, kb, cfg, resolve)
+	if err != nil {
+		return nil, nil, err
+	}
+	kb, last, err := p.BuildFile(path)
+	return kb, slices.Concat(warnings, more, last), err
+}
+
+// asPaper gives names to concepts as the paper did: by its rule for UMLS, or, for every other source, by that for SNOMED CT.
+func asPaper(b *terminology.Builder, kb *terminology.KB, cfg KB, resolve func(string) string) ([]text.Warning, error) {
+	if cfg.Protocol != "paper" {
+		return nil, fmt.Errorf("importing knowledge base: protocol is %q: paper or nothing is expected", cfg.Protocol)
+	}
+	rows := paper.Rows(kb)
+	if cfg.Format == "umls" {
+		rows = paper.UMLS(rows)
+	} else {
+		priority, err := readPriority(b, cfg.Priority, resolve)
+		if err != nil {
+			return nil, err
+		}
+		rows, _ = paper.SNOMED(rows, priority)
+	}
+	var warnings []text.Warning
+	for _, id := range paper.Build(b, kb, rows) {
+		warnings = append(warnings, text.Warning{Kind: "unreachable", Msg: fmt.Sprintf("concept %q has no name left under the paper's rule", id)})
+	}
+	return warnings, nil
+}
+
+// readPriority reads a table of code and semantic group.
+func readPriority(b *terminology.Builder, path string, resolve func(string) string) ([]paper.Pair, error) {
+	var out []paper.Pair
+	if path == "" {
+		return nil, nil
+	}
+	err := open(resolve(path), func(f *os.File) error {
+		t := release.Table{File: filepath.Base(path), Separator: '\t', Columns: 2, Warn: b.Warn}
+		return t.Rows(f, func(_ int, c []string) error {
+			out = append(out, paper.Pair{Code: strings.Clone(c[0]), Group: strings.Clone(c[1])})
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading priority pairs: %w", err)
+	}
+	return out, nil
 }
 
 func notEmpty(kb *terminology.KB, cfg KB) error {
@@ -91,7 +154,7 @@ func readKB(b *terminology.Builder, cfg KB, paths []string, progress func(string
 	case "mesh":
 		r := mesh.NewReader(b, mesh.Options{Language: cfg.Language, Licence: cfg.Licence})
 		for _, p := range paths {
-			if err := open(p, func(f *os.File) error { return r.Read(f, filepath.Base(p)) }); err != nil {
+			if err := release.OpenFile(p, r.Read); err != nil {
 				return err
 			}
 		}
@@ -111,8 +174,7 @@ func readKBFile(b *terminology.Builder, cfg KB, path string) error {
 	if cfg.Format == "kb" {
 		return mergeKB(b, path)
 	}
-	return open(path, func(f *os.File) error {
-		name := filepath.Base(path)
+	return release.OpenFile(path, func(f io.Reader, name string) error {
 		switch cfg.Format {
 		case "table", "":
 			return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence, Columns: cfg.Columns})
@@ -178,7 +240,7 @@ func OpenKB(path string) (*terminology.KB, error) {
 // importKB is the stage kb.
 func (r *runner) importKB() (*stage, *terminology.KB, error) {
 	paths := append(slices.Clone(r.cfg.KB.Paths), r.cfg.KB.Merge...)
-	inputs, err := r.cfg.hashInputs(append(paths, r.cfg.KB.Relations)...)
+	inputs, err := r.cfg.hashInputs(append(paths, r.cfg.KB.Relations, r.cfg.KB.Priority)...)
 	if err != nil {
 		return nil, nil, err
 	}

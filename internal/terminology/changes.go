@@ -68,6 +68,18 @@ func renamed(old, now *Concept) Change {
 	return Change{Kind: Renamed, ID: now.ID, Name: after, Old: before}
 }
 
+// Successors returns the concepts of a release that a code of an earlier one means: by what the releases say, else by its names.
+func Successors(from, to *KB, code string) []string {
+	if list := to.Current(code); len(list) > 0 {
+		return list
+	}
+	i, ok := from.Index(code)
+	if !ok {
+		return nil
+	}
+	return to.heir(from.Concept(i))
+}
+
 // gone says what became of a concept that the new release does not have.
 func gone(old *Concept, to *KB) Change {
 	c := Change{Kind: Retired, ID: old.ID, Name: old.PreferredName(""), To: to.Current(old.ID), Why: "history"}

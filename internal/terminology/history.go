@@ -32,8 +32,10 @@ func (kb *KB) Retired(id string) (Retirement, bool) {
 		return Retirement{}, false
 	}
 	s := kb.retirement(i)
-	r := readRetirement(&s)
-	return r, r.ID == id
+	if r := readRetirement(&s); r.ID == id {
+		return r, true
+	}
+	return Retirement{}, false
 }
 
 func (kb *KB) retirement(i int) scanner {

@@ -120,7 +120,7 @@ func TestHistory(t *testing.T) {
 	if kb.Len() != 1 || len(warnings) != 0 || kb.Concept(0).Names[0].Text != "gout" || kb.Stats().Retired != 6 {
 		t.Fatalf("%d concepts, %+v, %v", kb.Len(), kb.Stats(), warnings)
 	}
-	for id, want := range map[string][]string{"D1": {"D1"}, "D2": {"D1"}, "D3": {"D1"}, "D4": nil, "D5": nil, "D7": nil, "D8": nil} {
+	for id, want := range map[string][]string{"D1": {"D1"}, "D2": {"D1"}, "D3": {"D1"}, "D4": nil, "D5": nil, "D7": nil, "D8": nil, "D": nil, "D45": nil} {
 		if got := kb.Current(id); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", id, got, want)
 		}

@@ -41,6 +41,8 @@ func aliases() map[string][]string {
 		"semantic_type":  {"semantic_type", "type"},
 		"definition":     {"definition", "def"},
 		"lang":           {"lang", "language"},
+		"synonyms":       {"synonyms"}, // further names, separated by |
+		"parents":        {"parents", "parent", "parent_ids"},
 	}
 }
 
@@ -59,10 +61,13 @@ func Read(b *terminology.Builder, r io.Reader, file string, opt Options) error {
 		return &text.SyntaxError{File: file, Msg: "empty file: a heading line is expected"}
 	}
 	t := &table{b: b, file: file, opt: opt, line: 1}
-	if strings.Contains(line, "\t") {
+	switch {
+	case strings.Contains(line, "\t"):
 		return t.tabs(in)
+	case strings.Contains(line, ";") && !strings.Contains(line, ","):
+		return t.quoted(in, ';')
 	}
-	return t.commas(in)
+	return t.quoted(in, ',')
 }
 
 // tabs reads a table in which nothing is quoted.
@@ -80,9 +85,10 @@ func (t *table) tabs(in io.Reader) error {
 	return nil
 }
 
-// commas reads RFC 4180.
-func (t *table) commas(in io.Reader) error {
+// quoted reads RFC 4180, with a semicolon for the comma where spreadsheets use that.
+func (t *table) quoted(in io.Reader, separator rune) error {
 	rd := csv.NewReader(io.LimitReader(in, maxCSV))
+	rd.Comma = separator
 	rd.FieldsPerRecord = -1
 	for {
 		cells, err := rd.Read()
@@ -131,6 +137,15 @@ func (t *table) heading(names []string) error {
 		t.col[ours] = slices.IndexFunc(names, func(n string) bool {
 			return slices.ContainsFunc(list, func(a string) bool { return strings.EqualFold(strings.TrimSpace(n), a) })
 		})
+	}
+	for i, n := range names {
+		used := false
+		for _, c := range t.col {
+			used = used || c == i
+		}
+		if !used && strings.TrimSpace(n) != "" {
+			t.warn("unknown-column", "column %q is not used: name it with the columns option if it should be", n)
+		}
 	}
 	for _, need := range []string{"code", "name"} {
 		if t.col[need] < 0 {
@@ -189,10 +204,25 @@ func (t *table) concept(get func(string) string) terminology.Concept {
 		c.Names = []terminology.Name{{Text: name, Language: lang, Preferred: truth(get("preferred")), Source: t.opt.Source,
 			Licence: t.opt.Licence, Group: group}}
 	}
+	for _, s := range parts(get("synonyms")) {
+		c.Names = append(c.Names, terminology.Name{Text: s, Language: lang, Source: t.opt.Source, Licence: t.opt.Licence, Group: group})
+	}
+	c.Parents = parts(get("parents"))
 	if d := get("definition"); d != "" {
 		c.Definitions = []terminology.Definition{{Text: d, Language: lang, Source: t.opt.Source}}
 	}
 	return c
+}
+
+// parts splits a cell that holds several things.
+func parts(cell string) []string {
+	var out []string
+	for _, s := range strings.Split(cell, "|") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func truth(s string) bool {

@@ -1,6 +1,7 @@
 package gazetteer
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -40,6 +41,26 @@ func TestReadReports(t *testing.T) {
 	}
 	if _, _, err := read(t, "foo\tbar\nx\ty\n"); err == nil || !strings.HasPrefix(err.Error(), "f.tsv:1:") {
 		t.Errorf("heading: %v", err)
+	}
+}
+
+func TestColumnsAndFaults(t *testing.T) {
+	in := "SCTID;Term;Other;synonyms;parents\r\n1;\"gout; acute\";x;podagra|;2\r\n2;arthritis;x;;\r\n;no code;x;;\r\n3;\xff;x;;\r\n4;short\r\n"
+	b := terminology.NewBuilder()
+	err := Read(b, strings.NewReader(in), "f.csv", Options{Columns: map[string]string{"code": "sctid", "name": "TERM"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kb, warnings := b.Build()
+	var got []string
+	for _, w := range warnings {
+		got = append(got, fmt.Sprint(w.Line, " ", w.Kind))
+	}
+	if s := strings.Join(got, ", "); s != "1 unknown-column, 4 no-code, 5 utf8, 6 columns" {
+		t.Error(s)
+	}
+	if c := kb.Concept(0); kb.Len() != 2 || c.Names[0].Text != "gout; acute" || c.Names[1].Text != "podagra" || c.Parents[0] != "2" {
+		t.Errorf("%+v", c)
 	}
 }
 

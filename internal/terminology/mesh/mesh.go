@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ func NewReader(b *terminology.Builder, opt Options) *Reader {
 type record struct {
 	DescriptorUI string   `xml:"DescriptorUI"`
 	Descriptor   string   `xml:"DescriptorName>String"`
+	Class        string   `xml:"SCRClass,attr"` // of a supplementary record
 	SuppUI       string   `xml:"SupplementalRecordUI"`
 	Supp         string   `xml:"SupplementalRecordName>String"`
 	Trees        []string `xml:"TreeNumberList>TreeNumber"`
@@ -50,19 +52,21 @@ type record struct {
 	Concepts     []struct {
 		Preferred string `xml:"PreferredConceptYN,attr"`
 		Scope     string `xml:"ScopeNote"`
+		Registry  string `xml:"RegistryNumber"`
 		Terms     []struct {
 			String string `xml:"String"`
 		} `xml:"TermList>Term"`
 	} `xml:"ConceptList>Concept"`
 }
 
-// maxRecords bounds a file; the descriptors have some 300 MB.
+// maxFile bounds a file; the descriptors have some 300 MB, the supplementary records 700.
 const maxFile = 16 << 30
 
 // Read adds the records of one file. The decoder knows no external entities.
 func (r *Reader) Read(in io.Reader, file string) error {
 	dec := xml.NewDecoder(io.LimitReader(in, maxFile))
 	n := 0
+	seen := map[string]bool{}
 	for {
 		tok, err := dec.Token()
 		if err == io.EOF {
@@ -82,6 +86,12 @@ func (r *Reader) Read(in io.Reader, file string) error {
 			return &text.SyntaxError{File: file, Line: line, Msg: err.Error()}
 		}
 		n++
+		r.b.At(file, line)
+		ui := strings.TrimSpace(rec.DescriptorUI + rec.SuppUI)
+		if seen[ui] {
+			r.b.Warn(text.Warning{File: file, Line: line, Kind: "duplicate", Msg: fmt.Sprintf("record %s comes a second time: what both say is united", ui)})
+		}
+		seen[ui] = true
 		if !r.add(&rec) {
 			r.b.Warn(text.Warning{File: file, Line: line, Kind: "no-code", Msg: "a record without UI is left out"})
 		}
@@ -112,6 +122,9 @@ func (r *Reader) add(rec *record) bool {
 		for _, t := range x.Terms {
 			add(t.String, false)
 		}
+		if s := strings.TrimSpace(x.Registry); s != "" && s != "0" {
+			c.Xrefs = append(c.Xrefs, "REG:"+s)
+		}
 		if s := strings.TrimSpace(x.Scope); s != "" && x.Preferred == "Y" {
 			c.Definitions = append(c.Definitions, terminology.Definition{Text: s, Language: r.opt.Language, Source: "MSH"})
 		}
@@ -127,7 +140,7 @@ func (r *Reader) add(rec *record) bool {
 	return true
 }
 
-// types are the categories of the tree numbers.
+// types are the categories of the tree numbers, of a supplementary record that of its class.
 func (r *Reader) types(rec *record) []terminology.SemanticType {
 	var out []terminology.SemanticType
 	for _, t := range rec.Trees {
@@ -135,16 +148,21 @@ func (r *Reader) types(rec *record) []terminology.SemanticType {
 			out = append(out, terminology.SemanticType{Name: name, Group: name})
 		}
 	}
-	if len(out) == 0 {
-		out = append(out, terminology.SemanticType{Name: "Supplementary Concepts", Group: "Supplementary Concepts"})
+	if len(out) > 0 {
+		return out
 	}
-	return out
+	group := map[string]string{"1": "Chemicals and Drugs", "2": "Techniques and Equipment", "3": "Diseases", "4": "Organisms", "5": "Named Groups", "6": "Anatomy"}[rec.Class]
+	if group == "" {
+		group = "Supplementary Concepts"
+	}
+	return []terminology.SemanticType{{Name: "Supplementary Concepts", Group: group}}
 }
 
 // Hierarchy adds parents by tree numbers, after the last file.
 func (r *Reader) Hierarchy() {
-	for id, trees := range r.of {
-		for _, t := range trees {
+	r.b.At("", 0)
+	for _, id := range slices.Sorted(maps.Keys(r.of)) {
+		for _, t := range r.of[id] {
 			i := strings.LastIndexByte(t, '.')
 			if i < 0 {
 				continue

@@ -18,7 +18,7 @@ const sample = `<?xml version="1.0"?>
 <Concept PreferredConceptYN="N"><TermList><Term><String>Podagra</String></Term></TermList></Concept></ConceptList></DescriptorRecord>
 </DescriptorRecordSet>`
 
-const supplement = `<SupplementalRecordSet><SupplementalRecord><SupplementalRecordUI>C1</SupplementalRecordUI><SupplementalRecordName><String>drug x</String></SupplementalRecordName>
+const supplement = `<SupplementalRecordSet><SupplementalRecord SCRClass="3"><SupplementalRecordUI>C1</SupplementalRecordUI><SupplementalRecordName><String>drug x</String></SupplementalRecordName>
 <HeadingMappedToList><HeadingMappedTo><DescriptorReferredTo><DescriptorUI>*D2</DescriptorUI></DescriptorReferredTo></HeadingMappedTo></HeadingMappedToList></SupplementalRecord></SupplementalRecordSet>`
 
 func TestRead(t *testing.T) {
@@ -40,7 +40,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	j, _ := kb.Index("MESH:C1")
-	if s := kb.Concept(j); s.Parents[0] != "MESH:D2" || s.Groups()[0] != "Supplementary Concepts" {
+	if s := kb.Concept(j); s.Parents[0] != "MESH:D2" || s.Groups()[0] != "Diseases" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -2,6 +2,7 @@ package obo
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -58,11 +59,17 @@ func ReadGraphs(b *terminology.Builder, r io.Reader, file string, opt Options) e
 		return &text.SyntaxError{File: file, Msg: "no OBO Graphs JSON: there is no graph"}
 	}
 	b.At(file, 0)
+	seen := map[string]bool{}
 	for _, graph := range g.Graphs {
 		for _, n := range graph.Nodes {
-			if n.Type == "" || n.Type == "CLASS" {
-				b.Add(n.concept(opt))
+			if n.Type != "" && n.Type != "CLASS" {
+				continue
 			}
+			if seen[n.ID] {
+				b.Warn(text.Warning{File: file, Kind: "duplicate", Msg: fmt.Sprintf("class %s comes a second time: what both say is united", n.ID)})
+			}
+			seen[n.ID] = true
+			n.add(b, opt)
 		}
 		for _, e := range graph.Edges {
 			if e.Pred == "is_a" {
@@ -71,6 +78,20 @@ func ReadGraphs(b *terminology.Builder, r io.Reader, file string, opt Options) e
 		}
 	}
 	return nil
+}
+
+// add adds the class, its alternate IDs, and of an obsolete one what may be meant instead.
+func (n *graphNode) add(b *terminology.Builder, opt Options) {
+	c := n.concept(opt)
+	b.Add(c)
+	for _, p := range n.Meta.Properties {
+		switch {
+		case strings.HasSuffix(p.Pred, "hasAlternativeId"):
+			b.Retire(curie(p.Val), "", terminology.Replacement{ID: c.ID, Relation: "alternate"})
+		case strings.HasSuffix(p.Pred, "consider"):
+			b.Retire(c.ID, "", terminology.Replacement{ID: curie(p.Val), Relation: "consider"})
+		}
+	}
 }
 
 func (n *graphNode) concept(opt Options) terminology.Concept {

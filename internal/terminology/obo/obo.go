@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"syncabel/internal/terminology"
 	"syncabel/internal/text"
@@ -25,11 +26,13 @@ const maxLine = 4 << 20
 func Read(b *terminology.Builder, r io.Reader, file string, opt Options) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 1<<16), maxLine)
-	rd := &reader{b: b, file: file, opt: opt}
+	rd := &reader{b: b, file: file, opt: opt, seen: map[string]bool{}}
 	for rd.line = 1; sc.Scan(); rd.line++ {
 		line := strings.TrimSpace(sc.Text())
 		switch {
 		case line == "" || line[0] == '!':
+		case !utf8.ValidString(line):
+			rd.warn("utf8", "invalid UTF-8 in a line of %q: line left out", rd.c.ID)
 		case line[0] == '[':
 			rd.flush()
 			rd.inTerm = line == "[Term]"
@@ -56,6 +59,8 @@ type reader struct {
 	inTerm      bool
 	namespace   string
 	c           terminology.Concept
+	others      []terminology.Replacement // IDs that mean this term too, or, of an obsolete term, that may be meant instead
+	seen        map[string]bool
 	terms       int
 }
 
@@ -91,6 +96,10 @@ func (r *reader) tag(line string) {
 		r.c.Parents = append(r.c.Parents, comment(value))
 	case "is_obsolete":
 		r.c.Retired = comment(value) == "true"
+	case "alt_id":
+		r.others = append(r.others, terminology.Replacement{ID: comment(value), Relation: "alternate"})
+	case "consider":
+		r.others = append(r.others, terminology.Replacement{ID: comment(value), Relation: "consider"})
 	case "replaced_by":
 		r.c.ReplacedBy = append(r.c.ReplacedBy, comment(value))
 	case "xref":
@@ -129,7 +138,8 @@ func (r *reader) flush() {
 	if group == "" {
 		group = prefix
 	}
-	r.c, r.namespace = terminology.Concept{}, ""
+	others := r.others
+	r.c, r.namespace, r.others = terminology.Concept{}, "", nil
 	if !r.inTerm {
 		return
 	}
@@ -139,8 +149,32 @@ func (r *reader) flush() {
 		return
 	}
 	c.Types = []terminology.SemanticType{{Name: prefix, Group: group}}
+	if r.opt.Source == "" {
+		from(&c, prefix)
+	}
+	if r.seen[c.ID] {
+		r.b.Warn(text.Warning{File: r.file, Line: r.start, Kind: "duplicate", Msg: fmt.Sprintf("term %s comes a second time: what both say is united", c.ID)})
+	}
+	r.seen[c.ID] = true
 	r.b.At(r.file, r.start)
 	r.b.Add(c)
+	for _, o := range others {
+		if o.Relation == "consider" {
+			r.b.Retire(c.ID, "", o) // counts only if the term is obsolete
+		} else {
+			r.b.Retire(o.ID, "", terminology.Replacement{ID: c.ID, Relation: o.Relation})
+		}
+	}
+}
+
+// from notes the vocabulary of names and definitions.
+func from(c *terminology.Concept, source string) {
+	for i := range c.Names {
+		c.Names[i].Source = source
+	}
+	for i := range c.Definitions {
+		c.Definitions[i].Source = source
+	}
 }
 
 // comment cuts a trailing " ! comment" and " {modifier}".

@@ -50,8 +50,35 @@ func TestRead(t *testing.T) {
 	if len(c.Names) != 3 || c.Names[0].Text != "Tall stature" || c.Names[2].Kind != "RELATED" || c.Parents[0] != "HP:0000001" {
 		t.Errorf("%+v", c)
 	}
+	if c.Names[0].Source != "HP" {
+		t.Errorf("source %q", c.Names[0].Source)
+	}
 	if len(c.Definitions) != 1 || c.Definitions[0].Text != `Height above "normal".` {
 		t.Errorf("definition %+v", c.Definitions)
+	}
+}
+
+// A term that comes twice, alternate IDs, what to consider instead, broken UTF-8, CRLF.
+func TestHistoryAndFaults(t *testing.T) {
+	in := sample + "\n[Term]\r\nid: HP:0000002\r\nname: Tallness\r\nalt_id: HP:0000009\r\n\n[Term]\nid: HP:0000004\nname: obsolete x\nis_obsolete: true\nconsider: HP:0000002\nsynonym: \"\xff\" EXACT []\n[Term]\nname: no id\n"
+	b := terminology.NewBuilder()
+	if err := Read(b, strings.NewReader(in), "f.obo", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	kb, warnings := b.Build()
+	var got []string
+	for _, w := range warnings {
+		got = append(got, w.Kind)
+	}
+	if s := strings.Join(got, " "); s != "duplicate utf8 no-code" || warnings[0].Line != 25 {
+		t.Errorf("%s: %v", s, warnings)
+	}
+	i, _ := kb.Index("HP:0000002")
+	if n := kb.Concept(i).Names; len(n) != 4 || kb.Current("HP:0000009")[0] != "HP:0000002" || kb.Current("HP:0000003")[0] != "HP:0000002" || len(kb.Current("HP:0000004")) != 0 {
+		t.Errorf("%+v", n)
+	}
+	if r, ok := kb.Retired("HP:0000004"); !ok || r.Name != "obsolete x" || r.To[0].Relation != "consider" {
+		t.Errorf("%+v", r)
 	}
 }
 

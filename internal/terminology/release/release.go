@@ -4,6 +4,7 @@ package release
 
 import (
 	"archive/zip"
+	"bufio"
 	"cmp"
 	"compress/gzip"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -127,6 +129,68 @@ func (r *Release) Parts(base string) (io.ReadCloser, error) {
 		return files[0].Open()
 	}
 	return &parts{files: files}, nil
+}
+
+// OpenFile opens one file for f, unpacked if it is a gzip; of a zip, every file in it.
+func OpenFile(name string, f func(r io.Reader, base string) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in := bufio.NewReaderSize(file, 1<<16)
+	switch head, _ := in.Peek(4); {
+	case string(head) == "PK\x03\x04":
+		return openZip(name, f)
+	case len(head) > 1 && head[0] == 0x1f && head[1] == 0x8b:
+		gz, err := gzip.NewReader(in)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return f(&bounds{r: gz, packed: file, max: smallFile}, strings.TrimSuffix(path.Base(name), ".gz"))
+	}
+	return f(in, filepath.Base(name))
+}
+
+func openZip(name string, f func(r io.Reader, base string) error) error {
+	return Open([]string{name}, func(rel *Release) error {
+		files, err := rel.Find(func(base string) bool { return !strings.HasPrefix(base, ".") })
+		if err != nil {
+			return err
+		}
+		for _, entry := range files {
+			in, err := entry.Open()
+			if err != nil {
+				return err
+			}
+			err = f(in, path.Base(entry.Path))
+			in.Close()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// bounds ends the reading of a gzip that grows beyond all measure.
+type bounds struct {
+	r      io.Reader
+	packed *os.File
+	total  int64
+	max    int64 // up to where no question is asked
+}
+
+func (b *bounds) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.total += int64(n); b.total > b.max {
+		at, serr := b.packed.Seek(0, io.SeekCurrent)
+		if serr != nil || b.total/maxRatio > at || b.total > maxFile {
+			return n, ErrTooLarge
+		}
+		b.max = b.total + smallFile
+	}
+	return n, err
 }
 
 // parts reads compressed pieces one after the other.

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ type Table struct {
 	Columns   int  // how many cells a row must have; 0: as many as the first
 	Closed    bool // rows end with a separator, as in RRF
 	Warn      func(text.Warning)
+	chunk     int // bytes to read at a time; tests make it small
 }
 
 // maxLine bounds one row.
@@ -34,7 +36,7 @@ func (t *Table) Rows(in io.Reader, f func(line int, cells []string) error) error
 	chunks := make(chan chunk, 4)
 	stop := make(chan struct{})
 	defer close(stop)
-	go readChunks(in, chunks, stop)
+	go readChunks(in, cmp.Or(t.chunk, chunkSize), chunks, stop)
 	line, cells := 0, make([]string, 0, 32)
 	for c := range chunks {
 		if c.err != nil {
@@ -128,7 +130,7 @@ type chunk struct {
 }
 
 // readChunks reads and unpacks beside the parsing.
-func readChunks(in io.Reader, out chan<- chunk, stop <-chan struct{}) {
+func readChunks(in io.Reader, size int, out chan<- chunk, stop <-chan struct{}) {
 	defer close(out)
 	send := func(c chunk) bool {
 		select {
@@ -140,7 +142,7 @@ func readChunks(in io.Reader, out chan<- chunk, stop <-chan struct{}) {
 	}
 	var rest []byte
 	for {
-		b := make([]byte, len(rest)+chunkSize)
+		b := make([]byte, len(rest)+size)
 		copy(b, rest)
 		n, err := fill(in, b[len(rest):])
 		b = b[:len(rest)+n]

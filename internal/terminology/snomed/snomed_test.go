@@ -6,6 +6,7 @@ import (
 	"testing/fstest"
 
 	"syncabel/internal/terminology"
+	"syncabel/internal/terminology/invented"
 	"syncabel/internal/terminology/release"
 )
 
@@ -50,6 +51,82 @@ func TestRead(t *testing.T) {
 	}
 	if kb, _ := b.Build(); kb.Stats().Names != 1 {
 		t.Errorf("%+v", kb.Stats())
+	}
+}
+
+// An extension on top of an edition: its later rows count, wherever they stand.
+func extension() fstest.MapFS {
+	const head = "id\teffectiveTime\tactive\tmoduleId\t"
+	return fstest.MapFS{
+		"x/sct2_Concept_Snapshot_ES.txt": {Data: []byte(head + "definitionStatusId\n2\t2027\t0\tm\td\n7\t2027\t1\tm\td\n1\t2020\t0\tm\td\n")},
+		"x/sct2_Description_Snapshot-es_ES.txt": {Data: []byte(head + "conceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId\n" +
+			"70\t2027\t1\tm\t7\tes\t900000000000003001\tGota de otro (disorder)\tc\n71\t2027\t1\tm\t7\tes\t900000000000013009\tgota del pie\tc\n" +
+			"12\t2027\t0\tm\t1\ten\t900000000000013009\tPodagra\tc\n72\t2027\t1\tm\t9\tes\t900000000000003001\tnadie (finding)\tc\nbad\t2027\t1\tm\t1\tes\t9\tx\tc\n")},
+		"x/sct2_TextDefinition_Snapshot-es_ES.txt":        {Data: []byte(head + "conceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId\n73\t2027\t1\tm\t1\tes\t9\tDuele.\tc\n")},
+		"x/der2_cRefset_LanguageSnapshot-es_ES.txt":       {Data: []byte(head + "refsetId\treferencedComponentId\tacceptabilityId\nu\t2027\t1\tm\t450828004\t71\t900000000000548007\n")},
+		"x/der2_cRefset_AssociationSnapshot_ES.txt":       {Data: []byte(head + "refsetId\treferencedComponentId\ttargetComponentId\nu\t2027\t1\tm\t900000000000527005\t2\t1\nu\t2027\t1\tm\t900000000000523009\t3\t1\n")},
+		"x/der2_iisssccRefset_ExtendedMapSnapshot_ES.txt": {Data: []byte(head + "a\tb\tc\td\te\tf\tg\th\ti\nu\t2027\t1\tm\t447562003\t1\t1\t1\tTRUE\tx\tM10\t1\t1\n")},
+		"x/sct2_Relationship_Snapshot_ES.txt":             {Data: []byte(head + "s\td\tg\tt\tc\tm\n51\t2027\t1\tm\t7\t1\t0\t116680003\tc\tm\n")},
+	}
+}
+
+func TestExtension(t *testing.T) {
+	b := terminology.NewBuilder()
+	if err := Read(b, release.Of(files(), extension()), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	kb, warnings := b.Build()
+	var kinds []string
+	for _, w := range warnings {
+		kinds = append(kinds, w.Kind)
+	}
+	if got := strings.Join(kinds, " "); got != "columns id no-concept" {
+		t.Errorf("%s: %v", got, warnings)
+	}
+	i, _ := kb.Index("1")
+	c := kb.Concept(i)
+	if kb.Len() != 2 || kb.Has("2") || len(c.Names) != 2 || len(c.Parents) != 0 || c.Definitions[0].Text != "Duele." || c.Xrefs[0] != "ICD10:M10" {
+		t.Errorf("%d concepts, %+v", kb.Len(), c)
+	}
+	if r, _ := kb.Retired("2"); r.Name != "Arthropathy" || len(kb.Current("2")) != 1 || len(kb.Current("3")) != 0 {
+		t.Errorf("%+v, %v", r, kb.Current("3"))
+	}
+}
+
+func TestFilters(t *testing.T) {
+	for name, c := range map[string]struct {
+		opt             Options
+		concepts, names int
+	}{
+		"language reference set": {Options{Refsets: []string{"450828004"}}, 1, 1},
+		"below":                  {Options{Below: []string{"7"}}, 1, 2},
+		"below, with itself":     {Options{Below: []string{"1"}}, 2, 4},
+		"tag":                    {Options{Tags: []string{"finding"}}, 0, 0},
+	} {
+		b := terminology.NewBuilder()
+		if err := Read(b, release.Of(files(), extension()), c.opt); err != nil {
+			t.Fatal(err)
+		}
+		if kb, _ := b.Build(); kb.Len() != c.concepts || kb.Stats().Names != c.names {
+			t.Errorf("%s: %+v", name, kb.Stats())
+		}
+	}
+}
+
+// An invented edition: every active concept is there with its languages, every inactive one in the history.
+func TestInvented(t *testing.T) {
+	dir := t.TempDir()
+	if err := invented.SNOMED(dir, invented.SNOMEDOptions{Concepts: 1000, Languages: []string{"en", "es"}, Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	b := terminology.NewBuilder()
+	if err := release.Open([]string{dir}, func(rel *release.Release) error { return Read(b, rel, Options{Languages: []string{"en", "es"}}) }); err != nil {
+		t.Fatal(err)
+	}
+	kb, warnings := b.Build()
+	s := kb.Stats()
+	if kb.Len() != 800 || s.Retired != 200 || s.Languages["es"] < 800 || s.Relations == 0 || len(warnings) > 0 {
+		t.Errorf("%+v, %v", s, warnings)
 	}
 }
 

@@ -49,6 +49,8 @@ type atom struct {
 // readAtoms reads MRCONSO once more, for MRHIER, which speaks of atoms.
 func (r *reader) readAtoms(rel *release.Release) (*atoms, error) {
 	a := &atoms{}
+	r.again = true
+	defer func() { r.again = false }()
 	err := r.read(rel, "MRCONSO.RRF", 18, func(c []string) {
 		if !r.named(c[0]) {
 			return

@@ -40,6 +40,7 @@ type reader struct {
 	known   map[uint64]uint32 // CUI -> number in combos, 0: left out by the filters; named is added once it has a name
 	line    int
 	file    string
+	again   bool // a file is read a second time
 }
 
 // named marks a CUI that has a name.
@@ -100,6 +101,9 @@ func (r *reader) read(rel *release.Release, name string, columns int, row func([
 	defer f.Close()
 	r.file = name
 	t := release.Table{File: name, Separator: '|', Columns: columns, Closed: true, Warn: r.b.Warn}
+	if r.again {
+		t.Warn = func(text.Warning) {} // reported when the file was read first
+	}
 	return t.Rows(f, func(line int, cells []string) error {
 		r.line = line
 		if r.opt.Progress != nil && line%(1<<16) == 0 {

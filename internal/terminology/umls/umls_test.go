@@ -1,12 +1,19 @@
 package umls
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"syncabel/internal/terminology"
+	"syncabel/internal/terminology/invented"
 	"syncabel/internal/terminology/release"
+	"syncabel/internal/text"
 )
 
 const (
@@ -61,6 +68,169 @@ func TestFilters(t *testing.T) {
 		if s := kb.Stats(); s.Concepts != c.concepts || s.Names != c.names {
 			t.Errorf("%s: %d concepts, %d names; want %d, %d", name, s.Concepts, s.Names, c.concepts, c.names)
 		}
+	}
+}
+
+// release with one more file, or another one.
+func with(name, content string) *release.Release {
+	f := files()
+	f["META/"+name] = &fstest.MapFile{Data: []byte(content)}
+	return release.Of(f)
+}
+
+func build(t *testing.T, rel *release.Release, opt Options) (*terminology.KB, []text.Warning) {
+	t.Helper()
+	b := terminology.NewBuilder()
+	if err := Read(b, rel, opt); err != nil {
+		t.Fatal(err)
+	}
+	return b.Build()
+}
+
+func TestPresets(t *testing.T) {
+	sty := "C1|T047|B2.2.1.2.1|Disease or Syndrome|AT|256|\nC2|T051|B1|Event|AT|256|\nC3|T121|A1.4.1.1.1|Pharmacologic Substance|AT|256|\n"
+	for name, want := range map[string]int{"st21pv": 2, "quaero": 2, "": 3} {
+		p, err := PresetNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kb, _ := build(t, with("MRSTY.RRF", sty), Options{Trees: p.Trees, Groups: p.Groups, Sources: p.Sources})
+		if kb.Len() != want {
+			t.Errorf("%q: %d concepts, want %d: a type below one of the 21 counts, an event does not", name, kb.Len(), want)
+		}
+	}
+	if _, err := PresetNamed("st21"); err == nil {
+		t.Error("an unknown preset passes")
+	}
+	if CheckFilters([]string{"T47"}, nil) == nil || CheckFilters(nil, []string{"DISEASES"}) == nil || CheckFilters([]string{"T047"}, []string{"DISO", "Anatomy"}) != nil {
+		t.Error("filters are not checked")
+	}
+	if len(ST21pv()) != 21 || len(ST21pvSources()) != 18 || len(Quaero()) != 10 {
+		t.Error("a preset has another size than published")
+	}
+}
+
+func TestRetiredAndSources(t *testing.T) {
+	mrcui := "C8|2020AA|SY|||C1|Y|\nC7|2020AA|RB|||C1|Y|\nC6|2020AA|DEL||||Y|\nC5|2020AA|XX|||C1|Y|\n"
+	kb, warnings := build(t, with("MRCUI.RRF", mrcui), Options{})
+	if kb.Stats().Retired != 4 || len(warnings) != 3 {
+		t.Errorf("%d retired, %v", kb.Stats().Retired, warnings)
+	}
+	for id, want := range map[string]int{"C8": 1, "C7": 0, "C6": 0, "C1": 1} {
+		if got := kb.Current(id); len(got) != want {
+			t.Errorf("%s is now %v", id, got)
+		}
+	}
+	sab := "C|C|MSH2026|MSH|Medical Subject Headings|MSH|2026||||||| 0|1|1||||ENG|UTF-8|Y|Y|MSH||\n"
+	kb, _ = build(t, with("MRSAB.RRF", strings.Replace(sab, " 0", "0", 1)), Options{})
+	if v := kb.Vocabularies(); len(v) != 1 || v[0].Version != "2026" || v[0].Licence != "attribution" {
+		t.Errorf("%+v", v)
+	}
+	if s := kb.Stats(); s.Licences["attribution"] != s.Names {
+		t.Errorf("%v", s.Licences)
+	}
+}
+
+// Without MRREL the atoms' hierarchy gives the parents.
+func TestMRHIER(t *testing.T) {
+	f := files()
+	delete(f, "META/MRREL.RRF")
+	f["META/MRHIER.RRF"] = &fstest.MapFile{Data: []byte("C1|A1|1|A5|MSH||A5||||\nC1|A1|1|A5|MSH||A5|||\nC2|A5|1||MSH|||||\n")}
+	kb, warnings := build(t, release.Of(f), Options{})
+	i, _ := kb.Index("C1")
+	if p := kb.Concept(i).Parents; len(p) != 1 || p[0] != "C2" || len(warnings) != 3 || warnings[2].File != "MRHIER.RRF" {
+		t.Errorf("%v, %v", p, warnings)
+	}
+}
+
+// Faults are counted and located, and what is whole stays.
+func TestFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, content, kind string
+		line                int
+		more                int // warnings of that kind
+	}{
+		"unknown type":  {"MRSTY.RRF", "C1|T999|B|New Type|AT|256|\n", "semantic-type", 1, 1},
+		"bar in a name": {"MRCONSO.RRF", "C1|ENG|P|L|PF|S|Y|A1||||MSH|MH|D1|Gout|acute|0|N||\n" + mrconso, "columns", 1, 2},
+		"broken UTF-8":  {"MRCONSO.RRF", mrconso + "C1|ENG|S|L|VO|S|N|A1||||MSH|MH|D1|Go\xfft|0|N||\n", "utf8", 9, 1},
+		"no string":     {"MRCONSO.RRF", mrconso + "C1|ENG|S|L|VO|S|N|A1||||MSH|MH|D1| |0|N||\n", "no-name", 9, 1},
+		"cycle":         {"MRREL.RRF", mrrel + "C2|A1|AUI|PAR|C1|A5|AUI||R1||MSH|MSH|||N||\n", "cycle", 0, 1},
+	} {
+		kb, warnings := build(t, with(c.file, c.content), Options{})
+		n := 0
+		for _, w := range warnings {
+			if w.Kind == c.kind {
+				if n++; n == 1 && (w.Line != c.line || c.line > 0 && w.File != c.file) {
+					t.Errorf("%s: at %s:%d", name, w.File, w.Line)
+				}
+			}
+		}
+		if n != c.more || kb.Len() == 0 {
+			t.Errorf("%s: %v", name, warnings)
+		}
+	}
+}
+
+// The same release gives the same bytes, whatever the number of cores and the memory.
+func TestDeterminism(t *testing.T) {
+	dir := t.TempDir()
+	if err := invented.UMLS(dir, invented.UMLSOptions{Concepts: 3000, Rows: 15_000, Seed: 2}); err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var first []byte
+	for cores, memory := range map[int]int{1: 1 << 20, 2: 50_000, 8: 400_000} {
+		runtime.GOMAXPROCS(cores)
+		b := terminology.NewBuilderWith(terminology.BuildOptions{Dir: dir, Memory: memory})
+		if err := release.Open([]string{dir}, func(rel *release.Release) error { return Read(b, rel, Options{}) }); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), terminology.FileName)
+		kb, warnings, err := b.BuildFile(path)
+		if err != nil || len(warnings) > 0 || kb.Len() != 3000 {
+			t.Fatal(err, warnings)
+		}
+		kb.Close()
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = got
+		}
+		if !bytes.Equal(first, got) {
+			t.Errorf("%d cores, %d bytes of memory: another file", cores, memory)
+		}
+	}
+}
+
+// Every row that passes is a name or a repetition of one.
+func TestNothingIsLost(t *testing.T) {
+	dir := t.TempDir()
+	if err := invented.UMLS(dir, invented.UMLSOptions{Concepts: 500, Rows: 3000, Seed: 3}); err != nil {
+		t.Fatal(err)
+	}
+	kb, warnings := build(t, release.Of(os.DirFS(dir)), Options{Suppressed: true})
+	in, err := os.Open(filepath.Join(dir, "MRCONSO.RRF"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	rows := 0
+	table := release.Table{Separator: '|', Columns: 18, Closed: true}
+	err = table.Rows(in, func(line int, c []string) error {
+		rows++
+		i, ok := kb.Index(c[0])
+		if !ok || !slices.ContainsFunc(kb.Concept(i).Names, func(n terminology.Name) bool { return n.Text == c[14] && n.Language == Language(c[1]) }) {
+			t.Errorf("row %d is lost", line)
+		}
+		if !slices.Contains(kb.Normalized(c[14]), i) {
+			t.Errorf("row %d is not found by its name", line)
+		}
+		return nil
+	})
+	if err != nil || rows != 3000 || len(warnings) > 0 {
+		t.Error(rows, warnings, err)
 	}
 }
 

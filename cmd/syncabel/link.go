@@ -32,6 +32,7 @@ type linkCmd struct {
 	Detect   string  `enum:"auto,always,never" default:"auto" help:"Find the mentions of the text: auto where none is marked, always (brackets are then text), never."`
 	K        int     `short:"k" default:"5" help:"Candidates to print."`
 	NIL      float64 `name:"nil" help:"Abstain where no candidate is right with more than this probability, in mode hybrid; 0: as the run's config says."`
+	MinConf  float64 `name:"min-confidence" help:"Abstain where the first candidate is right with less than this probability, calibrated in mode hybrid."`
 	Text     string  `help:"One sentence with marked mentions."`
 	JSON     bool    `name:"json" help:"Print JSON, one mention a line."`
 	File     string  `arg:"" optional:"" help:"Plain text (.txt), PubTator file, JSONL of documents, or lines of text, with or without marked mentions; - is standard input."`
@@ -59,7 +60,7 @@ func (c *linkCmd) Run(a *app) error {
 	if (c.Text == "") == (c.File == "") {
 		return &usageError{"link needs either --text or one FILE (- for standard input)"}
 	}
-	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, Threads: a.cli.Threads})
+	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, MinConfidence: c.MinConf, Threads: a.cli.Threads})
 	if err != nil {
 		return err
 	}

@@ -70,8 +70,11 @@ type Options struct {
 	// CertifyMean lets CertifiedTop1 prove the best name by beam-hf's score, the mean of raw log-probabilities, instead of by
 	// beam-trie's, under which its probability is exact.
 	CertifyMean bool
-	Batch       int // mentions searched at a time; default 16
-	Progress    func(done, total int64)
+	// MinConfidence abstains where the first candidate is right with less than this probability: its own times that of one being
+	// right at all. It means what it says in Hybrid, which is calibrated; 0: never.
+	MinConfidence float64
+	Batch         int // mentions searched at a time; default 16
+	Progress      func(done, total int64)
 }
 
 // A Linker links mentions. It is not safe for concurrent use: the oracle's state is one search's.
@@ -240,7 +243,11 @@ func (l *Linker) predict(t *task) prediction.Prediction {
 		p.Gold = append(p.Gold, a)
 	}
 	ranked := l.rank(t)
-	if p.NIL = l.none(t, ranked); l.opt.NIL > 0 && p.NIL > l.opt.NIL {
+	p.NIL = l.none(t, ranked)
+	if l.opt.Mode == Hybrid && l.weights().Calibration != nil && len(ranked) > 0 {
+		p.NIL = l.weights().Calibration.apply(t.group, ranked, p.NIL)
+	}
+	if l.abstains(p.NIL, ranked) {
 		return p
 	}
 	if t.invalid != "" {
@@ -248,6 +255,11 @@ func (l *Linker) predict(t *task) prediction.Prediction {
 	}
 	p.Candidates = append(p.Candidates, ranked[:min(l.opt.Keep, len(ranked))]...)
 	return p
+}
+
+// abstains decides whether a mention stays without an answer.
+func (l *Linker) abstains(none float64, ranked []prediction.Candidate) bool {
+	return l.opt.NIL > 0 && none > l.opt.NIL || len(ranked) > 0 && ranked[0].Probability*(1-none) < l.opt.MinConfidence
 }
 
 // coordinate chooses between a coordinated phrase and its first member: whichever resembles a known string most. A phrase

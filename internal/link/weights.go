@@ -19,7 +19,8 @@ type Weights struct {
 	Loss     float64   `json:"loss"`     // mean negative log-probability of the gold there
 	Recall1  float64   `json:"recall@1"` // of all fitted mentions, as they were fitted
 
-	Confidence *Confidence `json:"confidence,omitempty"` // nil: too few mentions without a right candidate to learn from
+	Confidence  *Confidence  `json:"confidence,omitempty"`  // nil: too few mentions without a right candidate to learn from
+	Calibration *Calibration `json:"calibration,omitempty"` // nil: probabilities stay as the weights have them
 }
 
 // featureNames says what the columns of features are:
@@ -94,6 +95,8 @@ func (w *Weights) Check() error {
 type mentionCase struct {
 	features [][]float64
 	gold     []bool
+	document int // number of its document, for folds
+	group    string
 }
 
 // Fit links the development documents and fits the weights. Mentions whose gold is not among the candidates say nothing
@@ -106,19 +109,37 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 	if err != nil {
 		return nil, err
 	}
-	var cases, all []mentionCase
+	var all []mentionCase
+	number := map[*corpus.Document]int{}
 	err = l.each(ctx, tasks, func(t *task) {
-		c, ok := l.mentionCase(t)
-		all = append(all, c)
-		if ok {
-			cases = append(cases, c)
+		if _, ok := number[t.doc]; !ok {
+			number[t.doc] = len(number)
 		}
+		c := l.mentionCase(t)
+		c.document, c.group = number[t.doc], t.group
+		all = append(all, c)
 		t.cands = nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	w := DefaultWeights(l.ranker != nil)
+	start := DefaultWeights(l.ranker != nil)
+	w := fitCases(all, start)
+	if len(all) >= minFit {
+		w.Calibration = calibrate(all, start)
+	}
+	return w, nil
+}
+
+// fitCases fits weights and confidence, the weights on mentions whose gold is one of several candidates.
+func fitCases(all []mentionCase, start *Weights) *Weights {
+	w := &Weights{Features: start.Features, Values: start.Values}
+	var cases []mentionCase
+	for _, c := range all {
+		if len(c.gold) > 1 && slices.Contains(c.gold, true) {
+			cases = append(cases, c)
+		}
+	}
 	if len(cases) >= minFit {
 		w = fit(cases, w)
 	}
@@ -129,24 +150,22 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 		}
 	}
 	w.Confidence = fitConfidence(confidence)
-	return w, nil
+	return w
 }
 
 // minFit is the fewest mentions that weights are fitted on.
 const minFit = 30
 
-func (l *Linker) mentionCase(t *task) (mentionCase, bool) {
+func (l *Linker) mentionCase(t *task) mentionCase {
 	var c mentionCase
-	found := false
 	for i := range t.cands {
 		s := &t.cands[i]
 		id := l.kb.Concept(s.concept).ID
 		gold := t.means(id)
-		found = found || gold
 		c.features = append(c.features, t.features(s))
 		c.gold = append(c.gold, gold)
 	}
-	return c, found && len(c.gold) > 1
+	return c
 }
 
 // ridge is the strength of the pull of the standardised weights towards the defaults. Chosen by eight-fold cross-validation over the

@@ -29,13 +29,15 @@ type Opened struct {
 
 // OpenOptions of OpenRun.
 type OpenOptions struct {
-	Model    string  // variant; empty: the run's last
-	Seed     uint64  // 0: the first
-	Mode     string  // default hybrid
-	Keep     int     // candidates to return
-	NIL      float64 // abstain above this probability that no candidate is right; 0: as the run's config says
-	Threads  int
-	Progress func(done, total int64)
+	Model string  // variant; empty: the run's last
+	Seed  uint64  // 0: the first
+	Mode  string  // default hybrid
+	Keep  int     // candidates to return
+	NIL   float64 // abstain above this probability that no candidate is right; 0: as the run's config says
+	// MinConfidence abstains where the first candidate is right with less than this probability; 0: never.
+	MinConfidence float64
+	Threads       int
+	Progress      func(done, total int64)
 }
 
 // ReadRun reads run.json of a folder.
@@ -102,6 +104,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 		opt.Mode = link.Hybrid
 	}
 	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
+	lo.MinConfidence = opt.MinConfidence
 	lo.Keep, lo.NIL, lo.System, lo.Progress = opt.Keep, cmp.Or(opt.NIL, rec.Link.NIL), m.Name, opt.Progress
 	linker, err := link.New(o.parts(kb, stage0, k), lo)
 	if err != nil {

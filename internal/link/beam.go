@@ -96,25 +96,43 @@ func sortFinished(done []finished) {
 	slices.SortFunc(done, func(a, b finished) int { return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.leaf, b.leaf)) })
 }
 
+// extension is a hypothesis with one token more.
+type extension struct {
+	from  int // index into the live hypotheses
+	token int32
+	node  trie.Node
+	logp  float64
+}
+
+// best keeps the k best extensions, best first; between equals the earlier hypothesis, then the smaller token. A root has thousands
+// of children: nearly all are turned away by one comparison.
+func best(list []extension, x extension, k int) []extension {
+	if len(list) == k && x.logp < list[k-1].logp {
+		return list
+	}
+	i, _ := slices.BinarySearchFunc(list, x, func(a, b extension) int {
+		return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.from, b.from), cmp.Compare(a.token, b.token))
+	})
+	if i == k {
+		return list
+	}
+	return slices.Insert(list[:min(len(list), k-1)], i, x)
+}
+
 // expand replaces the live hypotheses by the best of their children.
 func (s *search) expand(t *trie.Trie, answers []oracle.Answer, beams int) {
-	type child struct {
-		from int
-		node trie.Node
-		logp float64
-	}
-	var all []child
+	all := make([]extension, 0, beams)
 	for i, h := range s.live {
 		lo, _ := t.Children(h.node)
 		z := logSumExp(answers[i].Want)
 		for k, lp := range answers[i].Want {
-			all = append(all, child{i, lo + trie.Node(k), h.logp + lp - z})
+			n := lo + trie.Node(k)
+			all = best(all, extension{i, t.Token(n), n, h.logp + lp - z}, beams)
 		}
 	}
-	slices.SortFunc(all, func(a, b child) int { return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.node, b.node)) })
-	next := make([]hypothesis, 0, beams)
-	for _, c := range all[:min(beams, len(all))] {
-		next = append(next, hypothesis{c.node, append(slices.Clip(s.live[c.from].path), t.Token(c.node)), c.logp})
+	next := make([]hypothesis, len(all))
+	for i, c := range all {
+		next[i] = hypothesis{c.node, append(slices.Clip(s.live[c.from].path), c.token), c.logp}
 	}
 	s.live = next
 }

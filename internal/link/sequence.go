@@ -1,7 +1,6 @@
 package link
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -68,13 +67,6 @@ func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int) []
 	return queries
 }
 
-type extension struct {
-	from  int
-	token int32
-	node  trie.Node
-	logp  float64
-}
-
 // step takes the best 2 x beams extensions: ends among the first `beams` are finished, the others live on. At the limit of a
 // free search everything ends. The search is over when the best that lives is, at its present length, no better than the
 // worst of `beams` finished ones, which is generate's heuristic and may miss a better, longer name.
@@ -82,9 +74,8 @@ func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, leng
 	if len(s.live) == 0 {
 		return
 	}
-	all := s.extensions(t, answers)
 	var next []hypothesis
-	for rank, e := range all[:min(2*beams, len(all))] {
+	for rank, e := range s.extensions(t, answers, 2*beams) {
 		h := s.live[e.from]
 		if e.token == t.EOS() {
 			if rank < beams {
@@ -104,23 +95,22 @@ func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, leng
 	s.over = len(next) == 0 || len(s.done) == beams && s.done[beams-1].score >= next[0].logp/float64(length)
 }
 
-func (s *sequenceSearch) extensions(t *trie.Trie, answers []oracle.Answer) []extension {
-	var all []extension
+// extensions returns the k best of all, best first.
+func (s *sequenceSearch) extensions(t *trie.Trie, answers []oracle.Answer, k int) []extension {
+	all := make([]extension, 0, k)
 	for i, h := range s.live {
 		if s.guided {
 			lo, _ := t.Children(h.node)
-			for k, lp := range answers[i].Want {
-				all = append(all, extension{i, t.Token(lo + trie.Node(k)), lo + trie.Node(k), h.logp + lp})
+			for c, lp := range answers[i].Want {
+				n := lo + trie.Node(c)
+				all = best(all, extension{i, t.Token(n), n, h.logp + lp}, k)
 			}
 			continue
 		}
 		for _, tok := range answers[i].Top {
-			all = append(all, extension{i, tok.ID, 0, h.logp + tok.LogProb})
+			all = best(all, extension{i, tok.ID, 0, h.logp + tok.LogProb}, k)
 		}
 	}
-	slices.SortFunc(all, func(a, b extension) int {
-		return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.from, b.from), cmp.Compare(a.token, b.token))
-	})
 	return all
 }
 

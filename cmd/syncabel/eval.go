@@ -67,6 +67,7 @@ func printResult(a *app, name string, res *eval.Result) error {
 	if res.NIL.AUROC > 0 {
 		fmt.Fprintf(a.out, "  AUROC of the NIL probability %.3f\n", res.NIL.AUROC)
 	}
+	fmt.Fprintf(a.out, "  strings a document repeats: %d; linked differently %d, annotated differently %d\n", res.Repeats.Repeated, res.Repeats.Differ, res.Repeats.DifferingGold)
 	_, err := fmt.Fprintf(a.out, "  NIL: %d annotated, %d of them abstained on; %d abstained in all; %d rows without annotation left out\n",
 		res.NIL.Gold, res.NIL.Right, res.NIL.Abstain, res.Missing)
 	return err

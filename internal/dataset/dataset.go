@@ -44,6 +44,9 @@ type Options struct {
 	Both     bool           // with Expand: keep the short form in every other pass
 	Seed     uint64
 	GroupMap map[string]string // type of the corpus -> semantic group
+	// Remembered says which concept a linker that has not seen the document would give a human mention; its name is what stands in the
+	// memory of later mentions. Nil, and where it gives none: the gold.
+	Remembered func(doc, mention string) string
 }
 
 // An Item is one example before rendering.
@@ -149,10 +152,22 @@ func (s *Set) documents(docs []corpus.Document, origin string) {
 				continue
 			}
 			it.Origin, it.sentence, it.memory = origin, sentences, memory
-			memory = append(memory, markup.Link{Surface: m.Text, Names: it.Names})
+			memory = append(memory, markup.Link{Surface: m.Text, Names: s.remembered(&it)})
 			s.items[origin] = append(s.items[origin], it)
 		}
 	}
+}
+
+// remembered returns the names that later prompts of the document show for an item.
+func (s *Set) remembered(it *Item) []string {
+	if s.opt.Remembered == nil || it.Origin != Human {
+		return it.Names
+	}
+	i, ok := s.kb.Index(s.opt.Remembered(it.Doc.ID, it.Mention.ID))
+	if !ok || len(namesIn(s.kb.Concept(i), it.Language, it.Group)) == 0 {
+		return it.Names
+	}
+	return []string{s.target(i, it.Surface, it.Language, it.Group)}
 }
 
 // Expansions returns the long forms that a text gives for its short forms.

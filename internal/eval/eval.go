@@ -65,6 +65,7 @@ type Result struct {
 	Missing   int             `json:"missing"` // predictions without any gold annotation: not evaluated
 	Verdicts  *Verdicts       `json:"verdicts,omitempty"`
 	Selective *Selective      `json:"selective,omitempty"` // nil where the predictions have no confidence
+	Repeats   Consistency     `json:"repeats"`             // strings that stand in a document more than once
 }
 
 // NIL counts mentions that mean no concept of the knowledge base.
@@ -126,6 +127,7 @@ func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 	}
 	r.fill(list, opt)
 	r.Selective = selective(preds, list)
+	r.Repeats = consistency(preds)
 	if nils.known && r.NIL.Gold > 0 {
 		r.NIL.AUROC = stat.AUROC(nils.scores, nils.isNIL)
 	}

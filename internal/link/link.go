@@ -125,17 +125,17 @@ func New(p Parts, opt Options) (*Linker, error) {
 
 // task is one mention on its way.
 type task struct {
-	doc      *corpus.Document
-	mention  *corpus.Mention
-	surface  string // text, or the long form its document gives
-	group    string
-	sentence string
-	prompt   []int32
-	root     trie.Node
-	cands    []scored
-	around   *ranker.Document // what the ranker knows of the document
-	names    map[int]string   // concept -> name reached by the model
-	invalid  string           // a free answer that is no name
+	doc       *corpus.Document
+	mention   *corpus.Mention
+	surface   string // text, or the long form its document gives
+	group     string
+	sentence  string
+	prompt    []int32
+	root      trie.Node
+	cands     []scored
+	around    *ranker.Document // what the ranker knows of the document
+	sentences []text.Span
+	invalid   string // a free answer that is no name
 }
 
 // Link links every mention of docs, in their order.
@@ -147,26 +147,44 @@ func (l *Linker) Link(ctx context.Context, docs []corpus.Document) ([]prediction
 	out := make([]prediction.Prediction, 0, len(tasks))
 	err = l.each(ctx, tasks, func(t *task) {
 		out = append(out, l.predict(t))
-		t.cands, t.names = nil, nil
+		t.cands = nil
 	})
 	return out, err
 }
 
 // each scores tasks batch by batch and hands them out in order.
 func (l *Linker) each(ctx context.Context, tasks []*task, f func(*task)) error {
+	if l.remembers() {
+		if err := l.inReadingOrder(ctx, tasks); err != nil {
+			return err
+		}
+		for i, t := range tasks {
+			f(t)
+			l.progress(i+1, len(tasks))
+		}
+		return nil
+	}
 	for lo := 0; lo < len(tasks); lo += l.opt.Batch {
 		batch := tasks[lo:min(lo+l.opt.Batch, len(tasks))]
 		if err := l.score(ctx, batch); err != nil {
-			return fmt.Errorf("linking document %q: %w", batch[0].doc.ID, err)
+			return linkError(batch, err)
 		}
 		for _, t := range batch {
 			f(t)
 		}
-		if l.opt.Progress != nil {
-			l.opt.Progress(int64(lo+len(batch)), int64(len(tasks)))
-		}
+		l.progress(lo+len(batch), len(tasks))
 	}
 	return nil
+}
+
+func (l *Linker) progress(done, total int) {
+	if l.opt.Progress != nil {
+		l.opt.Progress(int64(done), int64(total))
+	}
+}
+
+func linkError(batch []*task, err error) error {
+	return fmt.Errorf("linking document %q: %w", batch[0].doc.ID, err)
 }
 
 func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
@@ -197,7 +215,7 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 }
 
 func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span) (*task, error) {
-	t := &task{doc: d, mention: m, surface: dataset.Expand(m.Text, long), names: map[int]string{}}
+	t := &task{doc: d, mention: m, surface: dataset.Expand(m.Text, long)}
 	t.group = dataset.GroupOf(l.kb, m.Type, l.opt.GroupMap)
 	switch {
 	case t.group == "" && m.Type == "":
@@ -214,13 +232,42 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 	if l.opt.Mode == Lexical || l.opt.Mode == Ranked {
 		return t, nil
 	}
-	segments := markup.Prompt(markup.Question{Doc: d, Mention: m, Group: t.group, Surface: t.surface, Sentences: sentences}, l.opt.Markup)
-	t.prompt = train.EncodePrompt(l.tok, l.bos, segments)
 	var ok bool
 	if t.root, ok = l.trie.Root(t.group); !ok {
 		return nil, fmt.Errorf("the trie has no group %q: it was built for another knowledge base", t.group)
 	}
+	t.sentences = sentences
+	if !l.remembers() {
+		l.render(t, nil)
+	}
 	return t, nil
+}
+
+// render writes a task's prompt. One that leaves the model no room for the longest name goes without memory, then without context,
+// then with the beginning of the mention only.
+func (l *Linker) render(t *task, memory []markup.Link) {
+	room := l.oracle.Caps().Context - l.trie.Depth(t.root)
+	room = max(room, l.oracle.Caps().Context/2)
+	q := markup.Question{Doc: t.doc, Mention: t.mention, Group: t.group, Surface: t.surface, Sentences: t.sentences, Memory: memory}
+	opt := l.opt.Markup
+	for {
+		t.prompt = train.EncodePrompt(l.tok, l.bos, markup.Prompt(q, opt))
+		switch words := strings.Fields(q.Surface); {
+		case len(t.prompt) <= room:
+			return
+		case len(q.Memory) > 0:
+			q.Memory = nil
+		case opt.Context != "" && opt.Context != markup.ContextNone:
+			opt = markup.Options{}
+		case len(words) > 1:
+			q.Surface = strings.Join(words[:len(words)/2], " ")
+		default:
+			q.Surface = strings.ToValidUTF8(q.Surface[:len(q.Surface)/2], "")
+			if q.Surface == "" {
+				return // the model has no room for any prompt and will say so
+			}
+		}
+	}
 }
 
 // readable returns the sentence with the mention in brackets, for people who read errors.

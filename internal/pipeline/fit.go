@@ -128,7 +128,14 @@ func tuneKey(l Link) Link {
 
 // train makes tokenizer and model, from scratch or from a base.
 func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) error {
-	set, err := dataset.New(d.k, d.stage0.Vectorizer(), d.train, d.written, datasetOptions(cfg, r.cfg.Link, seed))
+	opt := datasetOptions(cfg, r.cfg.Link, seed)
+	var err error
+	if cfg.Memory > 0 {
+		if opt.Remembered, err = r.remembered(d); err != nil {
+			return err
+		}
+	}
+	set, err := dataset.New(d.k, d.stage0.Vectorizer(), d.train, d.written, opt)
 	if err != nil {
 		return err
 	}

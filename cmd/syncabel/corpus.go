@@ -75,7 +75,7 @@ func formatVars() kong.Vars {
 		"written_formats": formatNames(func(f exchange.Format) bool { return f.Writes })}
 }
 
-// openKB opens the knowledge base of an imported folder; none when path is empty.
+// openKB opens the knowledge base of an imported folder or of a run; none when path is empty.
 func openKB(path string) (*terminology.KB, error) {
 	if path == "" {
 		return nil, nil

@@ -17,6 +17,7 @@ import (
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/hub"
+	"syncabel/internal/llm"
 )
 
 // Exit codes, a contract with scripts.
@@ -47,6 +48,7 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Run the stages of a config in order; finished stages are reused."`
 	Import  importCmd  `cmd:"" help:"Import a knowledge base, a corpus or a model."`
 	Corpus  corpusCmd  `cmd:"" help:"Check, count, convert and divide corpora."`
+	Synth   synthCmd   `cmd:"" help:"Have a language model write sentences for concepts, and check them."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
@@ -81,7 +83,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	var c cli
 	code := -1
 	parser, err := kong.New(&c, kong.Name("syncabel"), kong.Description(about), kong.Writers(out, errOut),
-		kong.Exit(func(n int) { code = n }), kong.UsageOnError(), formatVars(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.Exit(func(n int) { code = n }), kong.UsageOnError(), formatVars(), promptVars(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		return exitError
@@ -127,6 +129,10 @@ func (a *app) finish(err error) int {
 		return exitPermanent
 	case errors.Is(err, hub.ErrUnavailable):
 		return exitRetry
+	case errors.Is(err, llm.ErrUnavailable):
+		return exitRetry
+	case errors.Is(err, llm.ErrDenied):
+		return exitPermanent
 	}
 	return exitError
 }
@@ -144,6 +150,10 @@ func hint(err error) string {
 		return "Run the same command later: it goes on where this one stopped."
 	case errors.Is(err, artifact.ErrUnfinished):
 		return "That folder was not finished. Run the command that makes it again."
+	case errors.Is(err, llm.ErrUnavailable):
+		return "What was answered is kept. Run the same command again when the server is back."
+	case errors.Is(err, llm.ErrDenied):
+		return "Check the address, the model's name (--server-model) and the key (--key-env, --key-file)."
 	case errors.Is(err, os.ErrPermission):
 		return "Check the permissions, or choose another folder with --out."
 	case errors.Is(err, os.ErrNotExist) && !strings.Contains(err.Error(), "--set"):

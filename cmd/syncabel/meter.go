@@ -22,6 +22,7 @@ type meter struct {
 	last    time.Time
 	first   int64 // work that was done before, by a resumed run
 	drawn   bool
+	extra   string // shown behind the rate
 }
 
 const (
@@ -33,6 +34,13 @@ const (
 func newMeter(w io.Writer, quiet bool) *meter {
 	f, ok := w.(*os.File)
 	return &meter{w: w, quiet: quiet, tty: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// note sets what is shown behind the rate of the stage at hand.
+func (m *meter) note(s string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.extra = s
 }
 
 // progress notes that done of total units of a stage are finished.
@@ -71,6 +79,9 @@ func (m *meter) show(done, total int64, spent time.Duration) {
 	line := fmt.Sprintf("%s  %d of %d  %.0f/s  %s left", m.stage, done, total, float64(done-m.first)/max(spent.Seconds(), 1e-3), left)
 	if total == 0 {
 		line = fmt.Sprintf("%s  %d  %.0f/s", m.stage, done, float64(done-m.first)/max(spent.Seconds(), 1e-3))
+	}
+	if m.extra != "" {
+		line += "  " + m.extra
 	}
 	if !m.tty {
 		fmt.Fprintln(m.w, line)

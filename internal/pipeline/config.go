@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"syncabel/internal/llm"
 	"syncabel/internal/model/checkpoint"
 )
 
@@ -80,9 +81,26 @@ type Corpus struct {
 	Corrections string            `toml:"corrections"` // table of wrong or retired codes and what replaces them
 }
 
-// Synth says which synthetic sentences there are.
+// Synth says which synthetic sentences there are: those of journals, and those that servers are asked for where there is an
+// endpoint. Nothing is sent anywhere without one.
 type Synth struct {
-	Journals []string `toml:"journals"`
+	Journals  []string `toml:"journals"`   // answers, as synth collect writes them
+	Mention   string   `toml:"mention"`    // near, plausible; default near
+	RoundTrip int      `toml:"round_trip"` // 0, or the concept must be among so many candidates of string comparison
+
+	Endpoints   []llm.Endpoint `toml:"endpoint"`
+	Model       string         `toml:"model"`
+	Prompts     []string       `toml:"prompts"`   // default general.LANGUAGE for every language of the corpora
+	Sentences   int            `toml:"sentences"` // a concept and prompt; default 3
+	Examples    int            `toml:"examples"`  // of style in a prompt; default 5
+	Groups      []string       `toml:"groups"`    // only concepts of these semantic groups
+	Defined     bool           `toml:"defined"`   // only concepts with a definition
+	Foreign     bool           `toml:"foreign"`   // also concepts without a name in the prompt's language
+	Limit       int            `toml:"limit"`     // so many concepts at most
+	Temperature *float64       `toml:"temperature"`
+	TopP        *float64       `toml:"top_p"`
+	MaxTokens   int            `toml:"max_tokens"` // of an answer; default 512
+	Budget      float64        `toml:"budget"`     // stop before more is spent; 0: no limit
 }
 
 // Train says how a model is made, examples included.

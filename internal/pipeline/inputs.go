@@ -14,8 +14,6 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/corpus/exchange"
-	"syncabel/internal/synth"
-	"syncabel/internal/terminology"
 	"syncabel/internal/text"
 )
 
@@ -146,45 +144,4 @@ func SaveCorpus(f *artifact.Folder, docs []corpus.Document, warnings []text.Warn
 	f.Manifest.Counts = n
 	f.Manifest.Warnings = summarise(warnings)
 	return corpus.WriteFile(f.Path(corpus.FileName), docs)
-}
-
-// checkSynth is the stage synth: journals through the gates. It returns nothing when there is no journal.
-func (r *runner) checkSynth(kb *stage, k *terminology.KB, c *stage, docs []corpus.Document) (*stage, []corpus.Document, error) {
-	if len(r.cfg.Synth.Journals) == 0 {
-		return nil, nil, nil
-	}
-	inputs, err := r.cfg.hashInputs(r.cfg.Synth.Journals...)
-	if err != nil {
-		return nil, nil, err
-	}
-	inputs["kb"], inputs["corpus"] = kb.hash, c.hash
-	s, err := r.do("synth", r.cfg.Name, 0, r.cfg.Synth, inputs, func(f *artifact.Folder) error {
-		var records []synth.Record
-		var warnings []text.Warning
-		for _, p := range r.cfg.Synth.Journals {
-			err := open(r.cfg.path(p), func(file *os.File) error {
-				list, w, err := synth.ReadJournal(file, filepath.Base(p))
-				records, warnings = append(records, list...), append(warnings, w...)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		held := append(corpus.Split(docs, "dev"), corpus.Split(docs, "test")...)
-		checked := synth.Check(k, records, held, synth.Options{})
-		if err := SaveCorpus(f, checked.Documents, warnings); err != nil {
-			return err
-		}
-		f.Manifest.Counts["sentences"] = int64(checked.Sentences)
-		for why, n := range checked.Rejected {
-			f.Manifest.Counts["rejected: "+why] = int64(n)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	out, err := corpus.ReadFile(filepath.Join(s.path, corpus.FileName))
-	return s, out, err
 }

@@ -43,13 +43,13 @@ type stage struct {
 // made before are not taken for new ones.
 //
 //	1  2026-11: first
-//	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker
+//	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker; synth: gates of mentions and near-duplicates
 //	3  2026-11: model: attention by blocks, residuals added by the products; tune, link: calibration
 func stageVersion(kind string) string {
 	switch kind {
 	case "model", "tune", "link":
 		return kind + " 3"
-	case "kb", "trie":
+	case "kb", "trie", "synth":
 		return kind + " 2"
 	}
 	return kind + " 1"

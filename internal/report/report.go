@@ -200,6 +200,8 @@ func (r *Report) Text() string {
 	}
 	r.differences(&b)
 	r.fromText(&b)
+
+	r.sentences(&b)
 	return b.String()
 }
 

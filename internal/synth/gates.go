@@ -1,7 +1,10 @@
 package synth
 
 import (
+	"cmp"
 	"fmt"
+	"hash/maphash"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,165 +23,333 @@ const (
 	RejectLength    = "length"
 	RejectLanguage  = "language"
 	RejectOther     = "mention is a name of another concept only"
+	RejectUnlike    = "mention is no name of the concept"
 	RejectDuplicate = "duplicate"
+	RejectNear      = "near-duplicate"
 	RejectLeakage   = "overlaps a held-out sentence"
+	RejectRoundTrip = "round trip: concept not among the candidates"
+	RejectJudge     = "judge: mention does not mean the concept"
+)
+
+// How closely a mention must resemble the names of its concept.
+const (
+	MentionNear      = "near"      // a name, a form of one, an abbreviation, or a word of one: loses brand names and some lay words
+	MentionPlausible = "plausible" // anything that is not clearly something else: for sentences that somebody has read
 )
 
 // Options of Check. Zero values are the defaults.
 type Options struct {
-	MinWords, MaxWords int // of a sentence; default 4 and 80
-	Overlap            int // words in a row shared with a held-out sentence that reject; default 8
+	MinWords  int    // of a sentence; default 4
+	MaxWords  int    // default 80
+	Overlap   int    // words in a row shared with a held-out sentence that reject; default 8
+	Mention   string // MentionNear or MentionPlausible; default near
+	Frames    int    // sentences that differ in nothing but the mention, over all concepts; default 5
+	RoundTrip int    // 0, or the concept must be among so many candidates of Ranker
+	Ranker    Ranker
+	Confirmer Confirmer // asked about mentions that resemble no name; nil: MentionPlausible or MentionNear decides
+}
+
+// A Ranker lists the concepts that a mention could mean, best first: the linker of today, or string comparison.
+type Ranker interface {
+	Rank(mention, group, language string, k int) []string
+}
+
+// A Confirmer says whether the mention of a sentence, which is in brackets, means a concept. known is false when nobody could say.
+type Confirmer interface {
+	Confirm(concept, language, sentence string) (means, known bool)
+}
+
+// A Rejected is a sentence that did not pass, kept for reading.
+type Rejected struct {
+	Concept  string `json:"concept"`
+	Language string `json:"language"`
+	Prompt   string `json:"prompt,omitempty"`
+	Reason   string `json:"reason"`
+	Sentence string `json:"sentence,omitempty"`
 }
 
 // A Checked is what passed, and why the rest did not.
 type Checked struct {
 	Documents []corpus.Document // one a sentence
-	Sentences int               // seen
-	Rejected  map[string]int    // by reason
+	Kept      []Rejected        // what did not pass
+	Counts
+}
+
+// Counts sum up a check.
+type Counts struct {
+	Sentences   int            // seen
+	Passed      int            //
+	Unconfirmed int            // of those that passed: the mention resembles no name and nobody confirmed it
+	Rejected    map[string]int // by reason; a failed request counts once
 }
 
 // Check parses the answers of a journal and lets sentences through the gates. Held-out documents (development and test)
 // are used for one thing: to reject sentences that repeat them.
 func Check(kb *terminology.KB, records []Record, heldOut []corpus.Document, opt Options) *Checked {
-	if opt.MinWords == 0 {
-		opt.MinWords = 4
+	g := NewGates(kb, heldOut, opt)
+	out := &Checked{}
+	for _, r := range records {
+		docs, rejected := g.Record(r)
+		out.Documents, out.Kept = append(out.Documents, docs...), append(out.Kept, rejected...)
 	}
-	if opt.MaxWords == 0 {
-		opt.MaxWords = 80
-	}
-	if opt.Overlap == 0 {
-		opt.Overlap = 8
-	}
-	g := &gates{kb: kb, opt: opt, out: &Checked{Rejected: map[string]int{}}, seen: map[string]bool{}, held: map[string]bool{}}
+	out.Counts = g.Counts
+	return out
+}
+
+// Gates judge the sentences of records one record after the other. What passes depends on what came before: the first of two
+// duplicates stays.
+type Gates struct {
+	Counts
+	kb        *terminology.KB
+	languages *languages
+	opt       Options
+	hash      maphash.Seed
+
+	seen   map[uint64]bool  // whole sentences
+	frames map[uint64]uint8 // sentences without their mention
+	held   map[uint64]bool  // runs of words of held-out documents
+
+	// Of the concept and language at hand.
+	concept  *terminology.Concept
+	index    int
+	language string
+	names    *names
+	written  [][]uint64 // pairs of words of each sentence that passed
+}
+
+// NewGates makes gates that have seen nothing.
+func NewGates(kb *terminology.KB, heldOut []corpus.Document, opt Options) *Gates {
+	opt.MinWords, opt.MaxWords = cmp.Or(opt.MinWords, 4), cmp.Or(opt.MaxWords, 80)
+	opt.Overlap, opt.Frames, opt.Mention = cmp.Or(opt.Overlap, 8), cmp.Or(opt.Frames, 5), cmp.Or(opt.Mention, MentionNear)
+	g := &Gates{Counts: Counts{Rejected: map[string]int{}}, kb: kb, languages: newLanguages(), opt: opt, hash: maphash.MakeSeed(),
+		seen: map[uint64]bool{}, frames: map[uint64]uint8{}, held: map[uint64]bool{}}
 	for i := range heldOut {
-		for _, k := range shingles(heldOut[i].Text, opt.Overlap) {
+		for _, k := range g.runs(words(heldOut[i].Text), opt.Overlap) {
 			g.held[k] = true
 		}
+		for _, s := range text.Sentences(heldOut[i].Text, heldOut[i].Language, nil) {
+			if w := words(heldOut[i].Text[s.Start:s.End]); len(w) >= opt.MinWords {
+				g.held[g.sum(w)] = true
+			}
+		}
 	}
-	for _, r := range records {
-		g.record(r)
-	}
-	return g.out
+	return g
 }
 
-type gates struct {
-	kb   *terminology.KB
-	opt  Options
-	out  *Checked
-	seen map[string]bool // sentences without marks, folded
-	held map[string]bool
-}
-
-func (g *gates) record(r Record) {
+// Record judges the sentences of one answer.
+func (g *Gates) Record(r Record) (docs []corpus.Document, rejected []Rejected) {
+	reject := func(why, sentence string) {
+		g.Rejected[why]++
+		rejected = append(rejected, Rejected{Concept: r.Concept, Language: r.Language, Prompt: r.Prompt, Reason: why, Sentence: sentence})
+	}
 	if r.Error != "" || strings.TrimSpace(r.Answer) == "" {
-		g.out.Rejected[RejectMissing]++
-		return
+		reject(RejectMissing, "")
+		return docs, rejected
+	}
+	known := g.enter(r)
+	for n, line := range Lines(r.Answer) {
+		g.Sentences++
+		if !known {
+			reject(RejectConcept, line)
+			continue
+		}
+		d, why := g.sentence(line)
+		if why != "" {
+			reject(why, line)
+			continue
+		}
+		g.Passed++
+		d.ID = fmt.Sprintf("synthetic:%s:%s:%d", r.Concept, r.Language, n+1)
+		d.Mentions[0].ID = d.ID + ".1"
+		docs = append(docs, d)
+	}
+	return docs, rejected
+}
+
+// enter looks up the concept of a record.
+func (g *Gates) enter(r Record) bool {
+	if g.concept != nil && g.concept.ID == r.Concept && g.language == r.Language {
+		return true
 	}
 	i, ok := g.kb.Index(r.Concept)
-	n := 0
-	for line := range strings.Lines(r.Answer) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		g.out.Sentences++
-		n++
-		if !ok {
-			g.out.Rejected[RejectConcept]++
-			continue
-		}
-		d, why := g.sentence(i, r.Language, line)
-		if why != "" {
-			g.out.Rejected[why]++
-			continue
-		}
-		d.ID = fmt.Sprintf("synthetic:%s:%s:%d", r.Concept, r.Language, n)
-		d.Mentions[0].ID = d.ID + ".1"
-		g.out.Documents = append(g.out.Documents, d)
+	if !ok {
+		return false
 	}
+	g.concept, g.index, g.language, g.written = g.kb.Concept(i), i, r.Language, nil
+	list := make([]string, len(g.concept.Names))
+	for k, n := range g.concept.Names {
+		list[k] = n.Text
+	}
+	g.names = newNames(list)
+	return true
 }
 
-// sentence parses and judges one line.
-func (g *gates) sentence(concept int, language, line string) (corpus.Document, string) {
+// sentence judges one line.
+func (g *Gates) sentence(line string) (corpus.Document, string) {
 	s, sp, ok := Parse(line)
-	switch words := len(strings.Fields(s)); {
-	case !ok:
+	if !ok {
 		return corpus.Document{}, RejectMention
-	case strings.ContainsAny(s, "{}<>|") || strings.Contains(s, "SEP"):
+	}
+	w := words(s)
+	switch n := len(strings.Fields(s)); {
+	case g.residue(s):
 		return corpus.Document{}, RejectResidue
-	case words < g.opt.MinWords || words > g.opt.MaxWords:
+	case n < g.opt.MinWords || n > g.opt.MaxWords:
 		return corpus.Document{}, RejectLength
-	case !plausibleLanguage(s, language):
+	case g.languages.wrong(s, g.language):
 		return corpus.Document{}, RejectLanguage
 	}
-	mention := s[sp.Start:sp.End]
-	if owners := g.kb.Normalized(mention); len(owners) > 0 && !slices.Contains(owners, concept) {
-		return corpus.Document{}, RejectOther
+	sure, why := g.mention(line, s, sp)
+	if why != "" {
+		return corpus.Document{}, why
 	}
-	key := strings.Join(words(s), " ")
-	if g.seen[key] {
-		return corpus.Document{}, RejectDuplicate
+	if why := g.repeats(w, words(s[:sp.Start]), words(s[sp.End:])); why != "" {
+		return corpus.Document{}, why
 	}
-	for _, k := range shingles(s, g.opt.Overlap) {
-		if g.held[k] {
-			return corpus.Document{}, RejectLeakage
-		}
+	if !sure {
+		g.Unconfirmed++
 	}
-	g.seen[key] = true
-	c := g.kb.Concept(concept)
-	return corpus.Document{Language: language, Split: "train", Text: s, Mentions: []corpus.Mention{{
-		Spans: []text.Span{sp}, Text: mention, Type: c.Groups()[0], Gold: []corpus.Answer{{c.ID}}, Origin: "synthetic"}}}, ""
+	return corpus.Document{Language: g.language, Split: "train", Text: s, Mentions: []corpus.Mention{{
+		Spans: []text.Span{sp}, Text: s[sp.Start:sp.End], Type: g.concept.Groups()[0], Gold: []corpus.Answer{{g.concept.ID}}, Origin: "synthetic"}}}, ""
 }
 
-// Parse takes the brackets off a sentence. It fails unless there is exactly one bracketed, non-empty mention.
-func Parse(line string) (string, text.Span, bool) {
-	a, b := strings.IndexByte(line, '['), strings.IndexByte(line, ']')
-	if a < 0 || b <= a+1 || strings.Count(line, "[") != 1 || strings.Count(line, "]") != 1 {
-		return line, text.Span{}, false
+var (
+	markup  = regexp.MustCompile("[{}]|<SEP>|<\\|?/?[a-zA-Z][^<>]*>|\\|>|```|\uFFFD|\\\\n")
+	chatter = regexp.MustCompile(`(?i)\bas an ai\b|\bi cannot\b|\bi can't\b|\bhere (is|are)\b.*\bsentences?\b|\bvoici\b.*\bphrases?\b|\baquí (están|tienes|tiene)\b.*\bfrases?\b|\bje ne peux pas\b|\bno puedo\b.*\bfrases?\b`)
+)
+
+// residue reports whether s holds parts of a prompt, of markup, or of the talk around an answer. The group in round brackets is
+// what readers that replace braces make of a copied {Group}.
+func (g *Gates) residue(s string) bool {
+	if !validUTF8(s) || markup.MatchString(s) || chatter.MatchString(s) || len(g.concept.ID) > 3 && strings.Contains(s, g.concept.ID) {
+		return true
 	}
-	mention := line[a+1 : b]
-	if strings.TrimSpace(mention) != mention || mention == "" {
-		return line, text.Span{}, false
+	return slices.ContainsFunc(g.concept.Groups(), func(group string) bool { return strings.Contains(s, "("+group+")") })
+}
+
+// mention judges what stands in the brackets; sure is false when it resembles no name and passes all the same.
+func (g *Gates) mention(line, s string, sp text.Span) (sure bool, why string) {
+	mention := s[sp.Start:sp.End]
+	if owners := g.kb.Normalized(mention); len(owners) > 0 && !slices.Contains(owners, g.index) {
+		return false, RejectOther
 	}
-	return line[:a] + mention + line[b+1:], text.Span{Start: a, End: a + len(mention)}, true
+	like := g.names.like(mention)
+	if like != sameName && isClause(mention) {
+		return false, RejectUnlike
+	}
+	if like == unlike {
+		switch {
+		case g.isGeneric(mention), g.namedOutside(s, sp):
+			return false, RejectUnlike
+		case g.opt.Confirmer != nil:
+			means, known := g.opt.Confirmer.Confirm(g.concept.ID, g.language, line)
+			if known && !means {
+				return false, RejectJudge
+			}
+			if sure = known; !known && g.opt.Mention == MentionNear {
+				return false, RejectUnlike
+			}
+		case g.opt.Mention == MentionNear:
+			return false, RejectUnlike
+		}
+	} else {
+		sure = true
+	}
+	if g.opt.RoundTrip > 0 && like != sameName && g.opt.Ranker != nil &&
+		!slices.Contains(g.opt.Ranker.Rank(mention, g.concept.Groups()[0], g.language, g.opt.RoundTrip), g.concept.ID) {
+		return false, RejectRoundTrip
+	}
+	return sure, ""
+}
+
+// maxMentionWords is more than names in running text have.
+const maxMentionWords = 12
+
+// isClause reports whether a mention is longer than a name, or punctuated as a sentence is.
+func isClause(mention string) bool {
+	return len(strings.Fields(mention)) > maxMentionWords || strings.Contains(mention, "; ") || strings.Contains(mention, ". ") || strings.HasSuffix(mention, ".") && strings.Contains(mention, " ")
+}
+
+// isGeneric reports whether a mention has no letters, or only words that stand in every note.
+func (g *Gates) isGeneric(mention string) bool {
+	w := foldWords(mention)
+	return !slices.ContainsFunc(w, func(x string) bool {
+		return !generic[x] && !vague[x] && strings.ContainsFunc(x, unicode.IsLetter)
+	})
+}
+
+// namedOutside reports whether a name of the concept stands outside the brackets: the mark is then on something else.
+func (g *Gates) namedOutside(s string, sp text.Span) bool {
+	rest := " " + strings.Join(foldWords(s[:sp.Start]+" | "+s[sp.End:]), " ") + " "
+	return slices.ContainsFunc(g.names.folded, func(n string) bool { return len(n) > 3 && strings.Contains(rest, " "+n+" ") })
+}
+
+// repeats judges a sentence, given as words, by what was seen before, and remembers it when it passes.
+func (g *Gates) repeats(w, before, after []string) string {
+	whole := g.sum(w)
+	if g.seen[whole] {
+		return RejectDuplicate
+	}
+	pairs := g.runs(w, 2)
+	slices.Sort(pairs)
+	if slices.ContainsFunc(g.written, func(old []uint64) bool { return overlap(pairs, old) >= nearDuplicate }) {
+		return RejectNear
+	}
+	frame := g.sum(append(append(slices.Clip(before), "\x00"), after...))
+	if int(g.frames[frame]) >= g.opt.Frames {
+		return RejectNear
+	}
+	if g.held[whole] || slices.ContainsFunc(g.runs(w, g.opt.Overlap), func(k uint64) bool { return g.held[k] }) {
+		return RejectLeakage
+	}
+	g.seen[whole] = true
+	g.frames[frame]++
+	g.written = append(g.written, pairs)
+	return ""
+}
+
+// nearDuplicate is the share of word pairs that makes two sentences of a concept one: changing one word of ten leaves two thirds.
+const nearDuplicate = 0.6
+
+// overlap is the Jaccard index of two sorted lists.
+func overlap(a, b []uint64) float64 {
+	both, i, j := 0, 0, 0
+	for i < len(a) && j < len(b) {
+		switch {
+		case a[i] == b[j]:
+			both, i, j = both+1, i+1, j+1
+		case a[i] < b[j]:
+			i++
+		default:
+			j++
+		}
+	}
+	if len(a)+len(b) == 0 {
+		return 0
+	}
+	return float64(both) / float64(len(a)+len(b)-both)
 }
 
 func words(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// shingles returns every n words in a row.
-func shingles(s string, n int) []string {
-	w := words(s)
-	var out []string
-	for i := 0; i+n <= len(w); i++ {
-		out = append(out, strings.Join(w[i:i+n], " "))
+// sum hashes a sequence of words.
+func (g *Gates) sum(words []string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(g.hash)
+	for _, w := range words {
+		h.WriteString(w)
+		h.WriteByte(0)
 	}
-	return out
+	return h.Sum64()
 }
 
-// plausibleLanguage votes with function words: another language must not have clearly more of them.
-func plausibleLanguage(s, language string) bool {
-	lists := map[string]string{
-		"en": " the of and in to was with for is his her on had were by after an a he she at from ",
-		"fr": " le la les de des du et en un une est a été pour avec dans au aux sur par son sa ce il elle d l ",
-		"es": " el la los las de del y en un una es fue para con al por su se que lo sin tras ",
+// runs hashes every n words in a row.
+func (g *Gates) runs(w []string, n int) []uint64 {
+	var out []uint64
+	for i := 0; i+n <= len(w); i++ {
+		out = append(out, g.sum(w[i:i+n]))
 	}
-	if lists[language] == "" {
-		return true
-	}
-	votes := map[string]int{}
-	for _, w := range words(s) {
-		for l, list := range lists {
-			if strings.Contains(list, " "+w+" ") {
-				votes[l]++
-			}
-		}
-	}
-	for l, n := range votes {
-		if l != language && n > votes[language]+2 {
-			return false
-		}
-	}
-	return true
+	return out
 }

@@ -1,29 +1,30 @@
-// Package synth turns what a language model wrote about each concept into annotated sentences: the prompts, the journal of
-// requests and answers, and the gates that a sentence must pass before it trains anything. It stands after the knowledge
-// base and before dataset.
+// Package synth turns what a language model wrote about each concept into annotated sentences: prompts, a plan of requests, the
+// gates that a sentence must pass before it trains anything, and the release of what passed. The requests themselves are made by
+// package llm. It stands after the knowledge base and before dataset.
+//
+// The way of a sentence: WritePlan writes what will be asked; llm.Run, or a batch, asks and keeps a journal by content hash;
+// Collect joins plan and results into answers, and lists what is missing and why; Gates turn answers into documents and keep what
+// they reject; Release writes the documents for others.
 package synth
 
 import (
 	"bufio"
-	"embed"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"text/template"
 
-	"syncabel/internal/terminology"
 	"syncabel/internal/text"
 )
 
-// A Record is one request of the journal with its answer: a line of JSON. The journal only grows; a later record of a key
-// replaces an earlier one.
+// A Record is the answer to one request, or why there is none: a line of JSON in an answers file. A later record of a concept,
+// language and prompt replaces an earlier one.
 type Record struct {
 	Concept  string `json:"concept"`
 	Language string `json:"language"`
-	Prompt   string `json:"prompt"` // name of the prompt file, e.g. "general.en"
+	Prompt   string `json:"prompt"` // name of the prompt file, e.g. "pubmed.en"
 	Model    string `json:"model"`
-	Answer   string `json:"answer,omitempty"` // one sentence a line, the mention in square brackets
+	Answer   string `json:"answer,omitempty"` // what the model wrote: see Lines
 	Error    string `json:"error,omitempty"`  // why there is no answer: the request counts as missing
 }
 
@@ -84,34 +85,4 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		}
 		return b, err
 	}
-}
-
-//go:embed prompts
-var prompts embed.FS
-
-// Prompt renders the prompt file `register.language` for a concept.
-func Prompt(register, language string, c *terminology.Concept, n int) (string, error) {
-	name := "prompts/" + register + "." + language + ".txt"
-	b, err := prompts.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("no prompt for register %q in language %q", register, language)
-	}
-	t, err := template.New(name).Option("missingkey=error").Parse(string(b))
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", name, err)
-	}
-	var names []string
-	for _, x := range c.Names {
-		if x.Language == "" || x.Language == language {
-			names = append(names, x.Text)
-		}
-	}
-	definition := ""
-	if len(c.Definitions) > 0 {
-		definition = c.Definitions[0].Text
-	}
-	var out strings.Builder
-	err = t.Execute(&out, map[string]any{"N": n, "ID": c.ID, "Group": strings.Join(c.Groups(), ", "),
-		"Names": strings.Join(names, "; "), "Definition": definition})
-	return out.String(), err
 }

@@ -62,15 +62,22 @@ func TestJournalSurvivesACutLine(t *testing.T) {
 }
 
 func TestPrompts(t *testing.T) {
-	for _, language := range []string{"en", "fr", "es"} {
-		i, _ := kb().Index("D1")
-		p, err := Prompt("general", language, kb().Concept(i), 3)
-		if err != nil || !strings.Contains(p, "D1") || !strings.Contains(p, "3") {
-			t.Errorf("%s: %v %q", language, err, p)
+	i, _ := kb().Index("D1")
+	for _, name := range PromptNames() {
+		p, err := LoadPrompt(name, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		user, err := p.User(kb().Concept(i), []string{"He has [x]."})
+		if err != nil || !strings.Contains(user, "D1") || !strings.Contains(user, "gout") || !strings.Contains(user, "- He has [x].") || !strings.Contains(p.System, "3") {
+			t.Errorf("%s: %v %q", name, err, user)
 		}
 	}
-	if _, err := Prompt("general", "xx", &terminology.Concept{}, 3); err == nil {
-		t.Error("no error for a language without prompt")
+	if _, err := LoadPrompt("pubmed.xx", 3); err == nil || !strings.Contains(err.Error(), "pubmed.en") {
+		t.Error("no error for a language without prompt:", err)
+	}
+	if _, err := ParsePrompt("x.en", "=== system\nHello {{.Name}}\n=== user\n{{.ID}}\n=== schema\na\n=== lines\nb\n", 3); err == nil {
+		t.Error("an unknown field was taken")
 	}
 }
 

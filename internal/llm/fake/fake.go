@@ -145,6 +145,13 @@ func (s *Server) Watch() {
 	s.seen = map[uint64]int64{}
 }
 
+// Times returns how often one request was answered, since Watch.
+func (s *Server) Times(system, user string, seed int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[hash(0, system, user, strconv.FormatInt(seed, 10))]
+}
+
 // Answers returns how many requests were answered how often, since Watch.
 func (s *Server) Answers() map[int64]int {
 	s.mu.Lock()

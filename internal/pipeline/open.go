@@ -10,9 +10,12 @@ import (
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
+	"syncabel/internal/dataset"
 	"syncabel/internal/detect"
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
+	"syncabel/internal/model"
+	"syncabel/internal/oracle"
 	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
@@ -25,7 +28,24 @@ type Opened struct {
 	Linker *link.Linker
 	Detect *detect.Detector // finds mentions in plain text; nil in runs made before there was one
 	model  *opened
+	parts  link.Parts
+	opt    link.Options
+	forks  []*oracle.Native
 }
+
+// Fork returns another linker over the same knowledge base, weights, trie and stage 0, so that two goroutines can link at a
+// time. Close frees it with the rest.
+func (o *Opened) Fork(threads int) (*link.Linker, error) {
+	f := o.model.model.Frozen
+	native := oracle.NewNative(model.NewFrozenSession(f, model.SessionOptions{Nodes: arena(f), Threads: threads}))
+	o.forks = append(o.forks, native)
+	p := o.parts
+	p.Oracle = native
+	return link.New(p, o.opt)
+}
+
+// GroupOf maps an annotated type to a semantic group of the knowledge base as the run's config says; "" when none fits.
+func (o *Opened) GroupOf(typ string) string { return dataset.GroupOf(o.KB, typ, o.Record.Link.GroupMap) }
 
 // OpenOptions of OpenRun.
 type OpenOptions struct {
@@ -106,11 +126,14 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
 	lo.MinConfidence = opt.MinConfidence
 	lo.Keep, lo.NIL, lo.System, lo.Progress = opt.Keep, cmp.Or(opt.NIL, rec.Link.NIL), m.Name, opt.Progress
+	parts := o.parts(kb, stage0)
+	linker, err := link.New(parts, lo)
 	linker, err := link.New(o.parts(kb, stage0, k), lo)
 	if err != nil {
 		o.close()
 		return nil, err
 	}
+	return &Opened{KB: kb, Record: *rec, Linker: linker, model: o, parts: parts, opt: lo}, nil
 	out := &Opened{KB: kb, Record: *rec, Linker: linker, model: o}
 	if rec.Detect == "" {
 		return out, nil
@@ -121,7 +144,6 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	}
 	return out, nil
 }
-
 func openDetector(dir string, kb *terminology.KB) (*detect.Detector, error) {
 	if _, err := artifact.Verify(dir); err != nil {
 		return nil, err
@@ -147,4 +169,26 @@ func (rec *Record) choose(opt OpenOptions) (*ModelRecord, error) {
 }
 
 // Close frees the model.
-func (o *Opened) Close() { o.model.close() }
+func (o *Opened) Close() {
+	for _, f := range o.forks {
+		f.Close()
+	}
+	o.model.close()
+}
+
+// ModelSize returns the number of parameters of a run's model, 0 when it is not known.
+func ModelSize(dir, name string, seed uint64) int64 {
+	rec, err := ReadRun(dir)
+	if err != nil {
+		return 0
+	}
+	m, err := rec.choose(OpenOptions{Model: name, Seed: seed})
+	if err != nil {
+		return 0
+	}
+	man, err := artifact.Open(filepath.Join(dir, m.Model))
+	if err != nil {
+		return 0
+	}
+	return man.Counts["parameters"]
+}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"syncabel/internal/corpus"
@@ -50,13 +51,13 @@ type Item struct {
 	Group      string      `json:"group"`
 	Code       string      `json:"code"` // the concept that is proposed; empty: none
 	Name       string      `json:"name,omitempty"`
-	Candidates []Candidate `json:"candidates,omitempty"`
+	Candidates []Choice `json:"candidates,omitempty"`
 	Priority   float64     `json:"priority"`         // larger comes first: how uncertain the link is
 	Origin     string      `json:"origin,omitempty"` // what made the item, e.g. the model's name
 }
 
-// A Candidate is one concept a mention may mean.
-type Candidate struct {
+// A Choice is one concept a mention may mean.
+type Choice struct {
 	Code        string  `json:"code"`
 	Name        string  `json:"name"`
 	Probability float64 `json:"probability"`
@@ -113,4 +114,23 @@ func (d *Decision) check() error {
 		return fmt.Errorf("%w: a note has at most %d bytes, a request 100, a code 400", ErrInvalid, maxNote)
 	}
 	return nil
+}
+
+// SyntheticItems makes review items of synthetic documents, one a mention, spread so that the first items cover many concepts.
+func SyntheticItems(docs []corpus.Document, origin string) []Item {
+	var out []Item
+	seen := map[string]int{}
+	for i := range docs {
+		d := &docs[i]
+		for _, m := range d.Mentions {
+			if len(m.Gold) == 0 {
+				continue
+			}
+			code := strings.Join(m.Gold[0], "+")
+			out = append(out, Item{ID: d.ID + "#" + m.ID, Queue: Synthetic, Document: d.ID, Language: d.Language, Text: d.Text, Spans: m.Spans, Mention: m.Text,
+				Group: m.Type, Code: code, Priority: -float64(seen[code]), Origin: origin})
+			seen[code]++
+		}
+	}
+	return out
 }

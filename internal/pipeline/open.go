@@ -45,7 +45,9 @@ func (o *Opened) Fork(threads int) (*link.Linker, error) {
 }
 
 // GroupOf maps an annotated type to a semantic group of the knowledge base as the run's config says; "" when none fits.
-func (o *Opened) GroupOf(typ string) string { return dataset.GroupOf(o.KB, typ, o.Record.Link.GroupMap) }
+func (o *Opened) GroupOf(typ string) string {
+	return dataset.GroupOf(o.KB, typ, o.Record.Link.GroupMap)
+}
 
 // OpenOptions of OpenRun.
 type OpenOptions struct {

@@ -51,7 +51,7 @@ type Item struct {
 	Group      string      `json:"group"`
 	Code       string      `json:"code"` // the concept that is proposed; empty: none
 	Name       string      `json:"name,omitempty"`
-	Candidates []Choice `json:"candidates,omitempty"`
+	Candidates []Choice    `json:"candidates,omitempty"`
 	Priority   float64     `json:"priority"`         // larger comes first: how uncertain the link is
 	Origin     string      `json:"origin,omitempty"` // what made the item, e.g. the model's name
 }

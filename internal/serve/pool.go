@@ -41,7 +41,7 @@ const (
 type job struct {
 	ctx  context.Context
 	docs []corpus.Document
-	n    int // mentions
+	n    int                // mentions
 	with func(Linker) error // instead of linking: something else that needs a linker
 	out  []prediction.Prediction
 	err  error

@@ -18,31 +18,31 @@ import (
 
 // ReviewItem is one mention to look at, with offsets in the units the caller asked for.
 type ReviewItem struct {
-	ID         string             `json:"id"`
-	Queue      string             `json:"queue" enum:"synthetic,uncertain"`
-	Document   string             `json:"document,omitempty"`
-	Language   string             `json:"language,omitempty"`
-	Text       string             `json:"text"`
-	Start      int                `json:"start"`
-	End        int                `json:"end"`
-	Mention    string             `json:"mention"`
-	Group      string             `json:"group"`
-	Code       string             `json:"code" doc:"Proposed concept; empty: none."`
-	Name       string             `json:"name,omitempty"`
-	Definition string             `json:"definition,omitempty"`
-	Parents    []ConceptRef       `json:"parents" nullable:"false"`
+	ID         string          `json:"id"`
+	Queue      string          `json:"queue" enum:"synthetic,uncertain"`
+	Document   string          `json:"document,omitempty"`
+	Language   string          `json:"language,omitempty"`
+	Text       string          `json:"text"`
+	Start      int             `json:"start"`
+	End        int             `json:"end"`
+	Mention    string          `json:"mention"`
+	Group      string          `json:"group"`
+	Code       string          `json:"code" doc:"Proposed concept; empty: none."`
+	Name       string          `json:"name,omitempty"`
+	Definition string          `json:"definition,omitempty"`
+	Parents    []ConceptRef    `json:"parents" nullable:"false"`
 	Candidates []review.Choice `json:"candidates,omitempty" nullable:"false"`
 }
 
 // NewItem is a mention that a client wants reviewed.
 type NewItem struct {
-	ID         string             `json:"id,omitempty" maxLength:"400" doc:"Default: drawn from text and span, so that the same mention is added once."`
-	Document   string             `json:"document,omitempty" maxLength:"400"`
-	Language   string             `json:"language,omitempty" maxLength:"8"`
-	Text       string             `json:"text" minLength:"1"`
-	Start      int                `json:"start" minimum:"0"`
-	End        int                `json:"end" minimum:"1"`
-	Group      string             `json:"group" maxLength:"200"`
+	ID         string          `json:"id,omitempty" maxLength:"400" doc:"Default: drawn from text and span, so that the same mention is added once."`
+	Document   string          `json:"document,omitempty" maxLength:"400"`
+	Language   string          `json:"language,omitempty" maxLength:"8"`
+	Text       string          `json:"text" minLength:"1"`
+	Start      int             `json:"start" minimum:"0"`
+	End        int             `json:"end" minimum:"1"`
+	Group      string          `json:"group" maxLength:"200"`
 	Candidates []review.Choice `json:"candidates" nullable:"false" maxItems:"50" doc:"Best first; the first is proposed."`
 }
 

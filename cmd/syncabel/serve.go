@@ -92,6 +92,9 @@ func (c *serveCmd) Run(a *app) error {
 		return err
 	}
 	opt.Linkers, opt.Store = linkers, store
+	if o.Detect != nil {
+		opt.Detector = o.Detect
+	}
 	srv, err := serve.New(*opt)
 	if err != nil {
 		return err

@@ -128,15 +128,13 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
 	lo.MinConfidence = opt.MinConfidence
 	lo.Keep, lo.NIL, lo.System, lo.Progress = opt.Keep, cmp.Or(opt.NIL, rec.Link.NIL), m.Name, opt.Progress
-	parts := o.parts(kb, stage0)
+	parts := o.parts(kb, stage0, k)
 	linker, err := link.New(parts, lo)
-	linker, err := link.New(o.parts(kb, stage0, k), lo)
 	if err != nil {
 		o.close()
 		return nil, err
 	}
-	return &Opened{KB: kb, Record: *rec, Linker: linker, model: o, parts: parts, opt: lo}, nil
-	out := &Opened{KB: kb, Record: *rec, Linker: linker, model: o}
+	out := &Opened{KB: kb, Record: *rec, Linker: linker, model: o, parts: parts, opt: lo}
 	if rec.Detect == "" {
 		return out, nil
 	}
@@ -146,6 +144,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	}
 	return out, nil
 }
+
 func openDetector(dir string, kb *terminology.KB) (*detect.Detector, error) {
 	if _, err := artifact.Verify(dir); err != nil {
 		return nil, err

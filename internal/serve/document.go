@@ -95,7 +95,7 @@ func (s *Server) parse(d *Document) (*corpus.Document, error) {
 	case s.opt.Detector == nil:
 		return nil, huma.Error422UnprocessableEntity("no mention is given or marked, and this server does not detect mentions")
 	default:
-		out.Mentions = s.opt.Detector.Detect(out.Text, out.Language)
+		out.Mentions = s.opt.Detector.Detect(out)
 	}
 	if err != nil {
 		return nil, err

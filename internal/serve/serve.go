@@ -32,9 +32,9 @@ type Linker interface {
 	Link(ctx context.Context, docs []corpus.Document) ([]prediction.Prediction, error)
 }
 
-// A Detector finds mentions in plain text, with spans in bytes and a semantic group as type. It is safe for concurrent use.
+// A Detector finds the mentions of a document's text, with spans in bytes and a semantic group as type. It is safe for concurrent use.
 type Detector interface {
-	Detect(text, language string) []corpus.Mention
+	Detect(d *corpus.Document) []corpus.Mention
 }
 
 // Options of New. KB, Linkers and Store are needed; zero values of the rest are the defaults.

@@ -45,7 +45,8 @@ var example = sync.OnceValues(func() (*terminology.KB, error) {
 // words detects the exact names of the knowledge base that start at a word: enough to test what detection feeds.
 type words struct{ kb *terminology.KB }
 
-func (w words) Detect(s, language string) []corpus.Mention {
+func (w words) Detect(d *corpus.Document) []corpus.Mention {
+	s := d.Text
 	var out []corpus.Mention
 	for start := 0; start < len(s); start++ {
 		if start > 0 && s[start-1] != ' ' {

@@ -37,7 +37,7 @@ type ExportMention struct {
 
 type exportInput struct {
 	Body struct {
-		Format    string           `json:"format" doc:"fhir: an array of R4 Bundles; omop: NOTE_NLP of CDM 5.4; the others are corpus formats."`
+		Format    string           `json:"format" maxLength:"40" doc:"fhir: an R4 Bundle, several in an array; omop: NOTE_NLP of CDM 5.4; or a corpus format: pubtator, brat, bioc, bioc-json, bigbio, table, csv, cas-xmi, labelstudio, doccano, prodigy, spacy, jsonl ..."`
 		Subject   string           `json:"subject,omitempty" maxLength:"200" doc:"Reference to the patient in FHIR, e.g. Patient/123."`
 		Documents []ExportDocument `json:"documents" minItems:"1" maxItems:"1000" nullable:"false"`
 	}
@@ -53,7 +53,7 @@ type exported struct {
 func (s *Server) exportRoute() {
 	op := operation(http.MethodPost, "/api/v1/export", "export", "Link documents and write them in another format", "link")
 	op.Errors = append(op.Errors, http.StatusUnprocessableEntity)
-	op.Responses = content("application/fhir+json", "text/csv", "text/plain", "application/json", "application/xml", "application/zip", "application/x-ndjson")
+	op.Responses = content("application/fhir+json", "text/csv", "text/plain", "text/tab-separated-values", "application/json", "application/xml", "application/zip", "application/x-ndjson")
 	huma.Register(s.api, op, s.export)
 }
 
@@ -67,39 +67,23 @@ func (s *Server) export(ctx context.Context, in *exportInput) (*bytesOutput, err
 		docs = append(docs, e)
 	}
 	var b bytes.Buffer
-	out := &bytesOutput{}
 	var err error
+	out, extension := &bytesOutput{}, ".json"
 	switch in.Body.Format {
 	case "fhir":
 		out.ContentType, err = "application/fhir+json", s.writeFHIR(&b, docs, in.Body.Subject)
 	case "omop":
-		out.ContentType = "text/csv"
+		out.ContentType, extension = "text/csv", ".csv"
 		out.Left, err = s.writeOMOP(&b, docs)
 	default:
-		out.ContentType, out.Left, err = writeCorpus(&b, in.Body.Format, docs)
+		out.ContentType, extension, out.Left, err = writeCorpus(&b, in.Body.Format, docs)
 	}
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	out.ContentDisposition = fmt.Sprintf("attachment; filename=%q", "links."+extension(out.ContentType))
+	out.ContentDisposition = fmt.Sprintf("attachment; filename=%q", "links"+extension)
 	out.Body = b.Bytes()
 	return out, nil
-}
-
-func extension(contentType string) string {
-	switch contentType {
-	case "text/csv":
-		return "csv"
-	case "text/plain":
-		return "txt"
-	case "application/xml":
-		return "xml"
-	case "application/zip":
-		return "zip"
-	case "application/x-ndjson":
-		return "jsonl"
-	}
-	return "json"
 }
 
 // exportOne links what has no code yet.

@@ -43,6 +43,7 @@ type Info struct {
 	Detects     bool     `json:"detects" doc:"Are mentions found in plain text?"`
 	Keys        bool     `json:"keys" doc:"Is a key needed?"`
 	You         string   `json:"you,omitempty" doc:"Name of the caller's key."`
+	Formats     []string `json:"formats" nullable:"false" doc:"What an export can be written in."`
 	MaxBody     int64    `json:"max_body"`
 	MaxMentions int      `json:"max_mentions"`
 }
@@ -59,7 +60,7 @@ func (s *Server) runRoutes() {
 	huma.Register(s.api, operation(http.MethodGet, "/api/v1/info", "info", "What this server is", "runs"), func(ctx context.Context, _ *struct{}) (*infoOutput, error) {
 		o := &s.opt
 		info := Info{Program: o.Program, Model: o.Model, Groups: o.KB.Groups(), Concepts: o.KB.Len(), Detects: o.Detector != nil, Keys: len(o.Keys) > 0,
-			You: caller(ctx).Name, MaxBody: o.MaxBody, MaxMentions: o.MaxMentions}
+			You: caller(ctx).Name, Formats: formatNames(), MaxBody: o.MaxBody, MaxMentions: o.MaxMentions}
 		if len(o.Runs) > 0 {
 			info.Run = o.Runs[0].Name
 		}

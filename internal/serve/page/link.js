@@ -10,7 +10,6 @@ const examples = {
   fr: "Le patient a eu un [infarctus du myocarde]{Disorders} et reçoit de l'[aspirine]{Chemicals & Drugs}.",
   es: "El paciente tuvo un [infarto de miocardio]{Disorders} y toma [aspirina]{Chemicals & Drugs}.",
 };
-const formats = ["fhir", "omop", "pubtator", "bioc", "brat", "bigbio", "csv", "jsonl"];
 
 // kept survives a look at another part of the page.
 const kept = { text: null, language: null, marks: [], result: null };
@@ -144,7 +143,7 @@ async function explain(l, list) {
 }
 
 function actions(view) {
-  const format = h("select", { id: "format" }, formats.map(f => h("option", { value: f }, f.toUpperCase())));
+  const format = h("select", { id: "format" }, view.app.info.formats.map(f => h("option", { value: f }, f)));
   const confirm = h("input", { type: "checkbox", id: "confirm" });
   return h("div", { class: "row" }, h("label", {}, t("exportas") + " ", format), h("button", { id: "doexport", onclick: () => exportLinks(view, format.value, confirm.checked) }, t("doexport")),
     h("label", {}, confirm, " " + t("confirm")), h("button", { id: "sendreview", onclick: () => send() }, t("sendreview")));
@@ -158,8 +157,8 @@ async function exportLinks(view, format, confirmed) {
     probability: l.pick ? l.pick.probability : undefined, reviewer: confirmed && l.pick ? who : undefined }));
   try {
     const b = await postBlob("/api/v1/export", { format, documents: [{ text: r.text, language: r.language, offsets: "utf16", mentions }] });
-    const ending = { fhir: "json", bioc: "xml", brat: "zip", bigbio: "json", jsonl: "jsonl", pubtator: "txt" }[format] || "csv";
-    download(b, "links." + format + "." + ending);
+    const ending = { fhir: "json", omop: "csv", bioc: "xml", "bioc-json": "json", brat: "zip", "cas-xmi": "zip", "cas-json": "zip", labelstudio: "json", pubtator: "txt", csv: "csv", table: "tsv", "bigbio-parquet": "parquet" }[format] || "jsonl";
+    download(b, "links." + ending);
   } catch (e) { warn(e.message); }
 }
 

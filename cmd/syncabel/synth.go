@@ -152,21 +152,12 @@ func (c *synthPromptCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("syncabel-prompt-%d.jsonl", os.Getpid()))
-	defer os.Remove(path)
-	_, err = synth.WritePlan(path, kb, synth.PlanOptions{Prompts: prompts, Sampling: c.sampling(), Seed: c.Seed, Examples: c.Examples, Style: style, Foreign: true,
-		Only: func(id string) bool { return id == c.Code }})
+	i, _ := kb.Index(c.Code)
+	requests, err := synth.Preview(kb.Concept(i), synth.PlanOptions{Prompts: prompts, Sampling: c.sampling(), Seed: c.Seed, Examples: c.Examples, Style: style})
 	if err != nil {
 		return err
 	}
-	plan, err := synth.OpenPlan(path)
-	if err != nil {
-		return err
-	}
-	for r, err := range plan.Requests() {
-		if err != nil {
-			return err
-		}
+	for _, r := range requests {
 		if err := printRequest(a, r, c.JSON); err != nil {
 			return err
 		}

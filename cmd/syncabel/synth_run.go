@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (c *synthRunCmd) Run(a *app) error {
 	started := time.Now()
 	st, err := run.Do(a.ctx, plan.Requests())
 	a.meter.end()
-	return errors.Join(c.print(a, st, time.Since(started)), err, j.Close())
+	return errors.Join(c.print(a, st, j.Ledger(), time.Since(started)), err, j.Close())
 }
 
 // spending shows how far requests are and what they cost.
@@ -82,18 +83,23 @@ func (a *app) spending(stage string) func(llm.Status) {
 	}
 }
 
-func (c *synthRunCmd) print(a *app, s llm.Status, took time.Duration) error {
+func (c *synthRunCmd) print(a *app, s llm.Status, ledger map[string]llm.Totals, took time.Duration) error {
 	a.warnings += int(s.Failed)
 	if c.JSON {
 		return json.NewEncoder(a.out).Encode(map[string]any{"answered": s.Done, "before": s.Before, "missing": s.Failed, "reasons": s.Reasons, "total": s.Total,
-			"usage": s.Spent.Usage, "cost": s.Spent.Cost, "seconds": took.Seconds()})
+			"usage": s.Spent.Usage, "cost": s.Spent.Cost, "ledger": ledger, "seconds": took.Seconds()})
 	}
 	fmt.Fprintf(a.out, "%d answered in %s (%.0f a second), %d before, %d missing, of %d\n", s.Done, took.Round(time.Second), float64(s.Done)/took.Seconds(), s.Before, s.Failed, s.Total)
 	for _, why := range sortedKeys(s.Reasons) {
 		fmt.Fprintf(a.out, "  missing: %s: %d\n", why, s.Reasons[why])
 	}
-	_, err := fmt.Fprintf(a.out, "spent, all runs together: %d tokens in, %d out, cost %.2f\n", s.Spent.Usage.In, s.Spent.Usage.Out, s.Spent.Cost)
-	return err
+	fmt.Fprintf(a.out, "spent, all runs together: %d tokens in, %d out, cost %.2f\n", s.Spent.Usage.In, s.Spent.Usage.Out, s.Spent.Cost)
+	for _, name := range sortedKeys(ledger) {
+		if t := ledger[name]; len(ledger) > 1 {
+			fmt.Fprintf(a.out, "  %s: %d requests, %d tokens in, %d out, cost %.2f\n", cmp.Or(name, "no endpoint"), t.Requests, t.Usage.In, t.Usage.Out, t.Cost)
+		}
+	}
+	return nil
 }
 
 type synthCollectCmd struct {

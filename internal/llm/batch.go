@@ -209,8 +209,8 @@ func (c *Client) Submit(ctx context.Context, b *Batch, again bool) error {
 		id, err := c.submit(ctx, e, b, s)
 		if err != nil {
 			var refused *Error
-			if errors.As(err, &refused) && refused.Status != 0 {
-				s.Started = false // the provider answered and took nothing
+			if errors.As(err, &refused) && 400 <= refused.Status && refused.Status < 500 {
+				s.Started = false // the provider took nothing
 				err = errors.Join(err, b.save())
 			}
 			return fmt.Errorf("submitting %s: %w", s.File, err)

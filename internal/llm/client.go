@@ -7,21 +7,23 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 )
 
 // Options of a Client. Zero values are the defaults.
 type Options struct {
-	Attempts   int           // sendings of one request before it fails; default 8: a busy server loses a few in a row
+	Attempts   int           // sendings of one request before it fails; default 10: a busy server loses a few in a row
 	MinBackOff time.Duration // before the second attempt, doubled after each; default 500 ms
 	MaxBackOff time.Duration // default 60 s: also what a server may ask for at most by Retry-After
 	BreakAfter int           // failures in a row that open an endpoint's circuit; default 10, well above chance at a failure rate of one in ten
 	GiveUp     time.Duration // with every circuit open and no answer for so long, the run ends; default 10 min, a server's restart
+	FirstWait  time.Duration // the same before any answer came; default 30 s: the address may be wrong
 }
 
 func (o *Options) defaults() {
 	if o.Attempts == 0 {
-		o.Attempts = 8
+		o.Attempts = 10
 	}
 	if o.MinBackOff == 0 {
 		o.MinBackOff = 500 * time.Millisecond
@@ -31,6 +33,9 @@ func (o *Options) defaults() {
 	}
 	if o.BreakAfter == 0 {
 		o.BreakAfter = 10
+	}
+	if o.FirstWait == 0 {
+		o.FirstWait = 30 * time.Second
 	}
 	if o.GiveUp == 0 {
 		o.GiveUp = 10 * time.Minute
@@ -119,7 +124,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		}
 		resp, failure := c.send(ctx, e, r)
 		gone := ctx.Err() != nil
-		c.pool.release(e, failure, !gone || failure == nil)
+		open := c.pool.release(e, failure, !gone || failure == nil)
 		switch {
 		case failure == nil:
 			return resp, nil
@@ -135,6 +140,10 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 			if limited++; limited < maxRateLimited {
 				attempt-- // the endpoint waits, not the request
 			}
+			continue
+		}
+		if failure.Kind == KindNetwork && open {
+			attempt-- // the server is away: acquire waits for it, and knows when to give up
 			continue
 		}
 		if attempt < c.opt.Attempts {
@@ -177,6 +186,7 @@ func (c *Client) send(ctx context.Context, e *endpoint, r *Request) (*Response, 
 				return nil, watch.explain(e.readFailure(err))
 			}
 			out.Endpoint = e.Name
+			out.Text = withoutThoughts(out.Text)
 			return out, finishFailure(e, out)
 		}
 		b, _ := io.ReadAll(io.LimitReader(res.Body, maxReply))
@@ -186,6 +196,18 @@ func (c *Client) send(ctx context.Context, e *endpoint, r *Request) (*Response, 
 		}
 		return nil, e.statusFailure(res, b, c.opt.MaxBackOff)
 	}
+}
+
+// withoutThoughts leaves out what a reasoning model writes before its answer, where the server does not do so.
+func withoutThoughts(s string) string {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(s, " \n"), "<think>")
+	if !ok {
+		return s
+	}
+	if _, after, ok := strings.Cut(rest, "</think>"); ok {
+		return strings.TrimLeft(after, " \n")
+	}
+	return "" // cut within its thoughts
 }
 
 // finishFailure turns replies that hold no answer into failures.

@@ -87,8 +87,13 @@ func (e *endpoint) newRequest(ctx context.Context, method, address, contentType 
 	return req, nil
 }
 
+// callTimeout bounds calls of batch APIs: the upload of a shard over a slow line.
+const callTimeout = time.Hour
+
 // call sends a request and decodes the reply of status 200 into out.
 func (c *Client) call(ctx context.Context, e *endpoint, method, path, contentType string, body io.Reader, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	res, failure := c.request(ctx, e, method, path, contentType, body)
 	if failure != nil {
 		return failure

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -44,24 +45,26 @@ const syncEvery = time.Second
 // A Journal is an append-only file of entries, one JSON line each, locked while it is open. A later entry of a key replaces an
 // earlier one.
 type Journal struct {
-	Torn  int64 // bytes of a half-written last line that were cut off when it was opened
-	Spent Totals
+	Torn int64 // bytes of a half-written last line that were cut off when it was opened
 
 	mu      sync.Mutex
 	f       *os.File
 	lock    *flock.Flock
 	done    map[Key]state
-	written time.Time // of the last sync
-	broken  error     // a write that failed
+	ledger  map[string]Totals // by endpoint
+	written time.Time         // of the last sync
+	broken  error             // a write that failed
 }
 
 // Totals sum up entries.
 type Totals struct {
-	Usage Usage
-	Cost  float64
+	Requests int64
+	Usage    Usage
+	Cost     float64
 }
 
 func (t *Totals) add(e *Entry) {
+	t.Requests++
 	t.Usage.Add(e.Usage)
 	t.Cost += e.Cost
 }
@@ -76,7 +79,7 @@ func OpenJournal(path string) (*Journal, error) {
 	if !ok {
 		return nil, fmt.Errorf("opening journal %s: %w: wait for it or stop it", path, ErrLocked)
 	}
-	j := &Journal{lock: lock, done: map[Key]state{}, written: time.Now()}
+	j := &Journal{lock: lock, done: map[Key]state{}, ledger: map[string]Totals{}, written: time.Now()}
 	if err := j.open(path); err != nil {
 		lock.Unlock()
 		return nil, fmt.Errorf("opening journal: %w", err)
@@ -107,7 +110,27 @@ func (j *Journal) open(path string) error {
 
 func (j *Journal) note(e *Entry) {
 	j.done[e.Key] = e.state()
-	j.Spent.add(e)
+	t := j.ledger[e.Endpoint]
+	t.add(e)
+	j.ledger[e.Endpoint] = t
+}
+
+// Ledger returns what every endpoint was paid, by its name; "" stands for requests that none answered.
+func (j *Journal) Ledger() map[string]Totals {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.ledger)
+}
+
+// Spent returns what all endpoints were paid.
+func (j *Journal) Spent() Totals {
+	var out Totals
+	for _, t := range j.Ledger() {
+		out.Usage.Add(t.Usage)
+		out.Cost += t.Cost
+		out.Requests += t.Requests
+	}
+	return out
 }
 
 // state is what a journal knows of a request. A higher state is worth more.

@@ -199,7 +199,7 @@ func TestSeveralEndpoints(t *testing.T) {
 	dead := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	defer dead.Close()
 	opt := quick
-	opt.BreakAfter, opt.GiveUp = 3, 50*time.Millisecond
+	opt.BreakAfter, opt.GiveUp, opt.FirstWait = 3, 50*time.Millisecond, 50*time.Millisecond
 	j := journal(t, filepath.Join(t.TempDir(), "j"))
 	defer j.Close()
 	bad := []Endpoint{{Name: "dead", URL: dead.URL + "/v1"}, {Name: "strict", URL: strict + "/v1", KeyEnv: "TEST_KEY"}}
@@ -300,5 +300,13 @@ func TestInterrupted(t *testing.T) {
 	st, err := (&Run{Client: client(t, quick, Endpoint{URL: url + "/v1", InFlight: 2}), Journal: j}).Do(ctx, requests(1000))
 	if !errors.Is(err, context.DeadlineExceeded) || st.Done == 0 || st.Failed != 0 {
 		t.Errorf("%+v %v", st, err)
+	}
+}
+
+func TestThoughts(t *testing.T) {
+	for in, want := range map[string]string{"<think>\nhm\n</think>\n\nYES": "YES", "NO": "NO", "<think>still at it": "", "a <think>b</think>": "a <think>b</think>"} {
+		if got := withoutThoughts(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
 	}
 }

@@ -17,7 +17,9 @@ type pool struct {
 	mu        sync.Mutex
 	endpoints []*endpoint
 	changed   chan struct{} // closed when an endpoint may have become free
-	healthy   time.Time     // when an endpoint last answered
+	healthy   time.Time     // when an endpoint last answered, or the client was made
+	answered  bool          // an endpoint has answered
+	last      error         // what spoke against an endpoint last
 }
 
 func newPool(list []*endpoint, opt *Options) *pool {
@@ -85,9 +87,9 @@ func (p *pool) pick(now time.Time, avoid *endpoint) (*endpoint, time.Duration, e
 	}
 	switch {
 	case usable == 0:
-		return nil, 0, fmt.Errorf("%w: %w", ErrDenied, errors.Join(denied...))
-	case broken == usable && now.Sub(p.healthy) > p.opt.GiveUp:
-		return nil, 0, fmt.Errorf("%w for %s: is the server running at its url?", ErrUnavailable, p.opt.GiveUp)
+		return nil, 0, fmt.Errorf("%w: %v", ErrDenied, errors.Join(denied...)) // not wrapped: an *Error is the fault of one request
+	case broken == usable && now.Sub(p.healthy) > p.patience():
+		return nil, 0, fmt.Errorf("%w for %s: is the server running at its url? Last: %v", ErrUnavailable, p.patience(), p.last)
 	case best == nil:
 		return nil, wait, nil
 	}
@@ -96,8 +98,16 @@ func (p *pool) pick(now time.Time, avoid *endpoint) (*endpoint, time.Duration, e
 	return best, 0, nil
 }
 
-// release gives an endpoint back and notes how it went. A request that was not sent, or whose caller went away, says nothing.
-func (p *pool) release(e *endpoint, failure *Error, sent bool) {
+func (p *pool) patience() time.Duration {
+	if p.answered {
+		return p.opt.GiveUp
+	}
+	return min(p.opt.FirstWait, p.opt.GiveUp)
+}
+
+// release gives an endpoint back, notes how it went and returns whether the endpoint's circuit is open now. A request that was not
+// sent, or whose caller went away, says nothing.
+func (p *pool) release(e *endpoint, failure *Error, sent bool) (open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.inFlight--
@@ -109,7 +119,7 @@ func (p *pool) release(e *endpoint, failure *Error, sent bool) {
 	switch {
 	case !sent:
 	case failure == nil || !failure.unhealthy() && failure.Kind != KindRate && failure.Kind != KindDenied:
-		e.failures, e.open, p.healthy = 0, 0, now
+		e.failures, e.open, p.healthy, p.answered = 0, 0, now, true
 	case failure.Kind == KindDenied:
 		e.denied = failure
 	case failure.Kind == KindRate:
@@ -117,6 +127,7 @@ func (p *pool) release(e *endpoint, failure *Error, sent bool) {
 		e.until = later(e.until, now.Add(max(failure.retryAfter, p.opt.backOff(1))))
 	default:
 		e.failures++
+		p.last = failure
 		if failure.retryAfter > 0 {
 			e.until = later(e.until, now.Add(failure.retryAfter))
 		}
@@ -127,6 +138,7 @@ func (p *pool) release(e *endpoint, failure *Error, sent bool) {
 	}
 	close(p.changed)
 	p.changed = make(chan struct{})
+	return e.open > 0
 }
 
 func later(a, b time.Time) time.Time {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"time"
 )
 
 // A Run sends many requests and writes every answer into a journal. Zero values are the defaults.
@@ -46,7 +45,7 @@ func (r *Run) Do(ctx context.Context, seq iter.Seq2[*Request, error]) (Status, e
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &runner{Run: r, status: Status{Total: int64(r.Total), Reasons: map[string]int64{}}, queued: map[Key]bool{}}
-	w.status.Spent = r.Journal.Spent
+	w.status.Spent = r.Journal.Spent()
 	r.Journal.Expect(r.Total)
 	queue := make(chan keyed)
 	var wg sync.WaitGroup
@@ -167,7 +166,7 @@ func (w *runner) ask(ctx context.Context, q keyed) (*Entry, error) {
 		resp, err := w.Client.Do(ctx, sent)
 		if err != nil {
 			var failure *Error
-			if !errors.As(err, &failure) || errors.Is(err, ErrDenied) {
+			if !errors.As(err, &failure) {
 				return nil, err
 			}
 			e.fail(failure)
@@ -211,14 +210,4 @@ func (w *runner) judge(req *Request, resp *Response) *Error {
 		return &Error{Kind: KindLength, Endpoint: resp.Endpoint}
 	}
 	return nil
-}
-
-// Rate returns requests a second and what is left at that rate.
-func (s Status) Rate(since time.Time, now time.Time) (perSecond float64, left time.Duration) {
-	done := s.Done + s.Failed
-	perSecond = float64(done) / max(now.Sub(since).Seconds(), 1e-9)
-	if rest := s.Total - s.Before - done; rest > 0 && perSecond > 0 {
-		left = time.Duration(float64(rest) / perSecond * float64(time.Second))
-	}
-	return perSecond, left
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/terminology"
@@ -221,7 +222,7 @@ var (
 // residue reports whether s holds parts of a prompt, of markup, or of the talk around an answer. The group in round brackets is
 // what readers that replace braces make of a copied {Group}.
 func (g *Gates) residue(s string) bool {
-	if !validUTF8(s) || markup.MatchString(s) || chatter.MatchString(s) || len(g.concept.ID) > 3 && strings.Contains(s, g.concept.ID) {
+	if !utf8.ValidString(s) || markup.MatchString(s) || chatter.MatchString(s) || len(g.concept.ID) > 3 && strings.Contains(s, g.concept.ID) {
 		return true
 	}
 	return slices.ContainsFunc(g.concept.Groups(), func(group string) bool { return strings.Contains(s, "("+group+")") })

@@ -13,8 +13,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"time"
-	"unicode/utf8"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/llm"
@@ -180,21 +178,44 @@ func (p *planner) prompt(n int, chosen []int) error {
 			p.totals.Skipped[SkipLanguage]++
 			continue
 		}
-		seed := seedOf(p.opt.Seed, c.ID, pr.Name)
-		user, err := pr.User(c, p.opt.Style.Draw(pr.Language, c.Groups(), p.opt.Examples, seed))
+		row, err := p.opt.row(n, c)
 		if err != nil {
-			return fmt.Errorf("planning %s: %w", c.ID, err)
+			return err
 		}
-		if err := p.enc.Encode(Row{Concept: c.ID, Prompt: n, User: user, Seed: int64(seed>>34) + 1}); err != nil {
+		if err := p.enc.Encode(row); err != nil {
 			return err
 		}
 		p.totals.Requests++
 		p.totals.Sentences += int64(pr.N)
 		p.totals.ByPrompt[pr.Name]++
-		p.totals.TokensIn += tokens(fixed+len(user), pr.Language)
+		p.totals.TokensIn += tokens(fixed+len(row.User), pr.Language)
 		p.totals.TokensOut += int64(pr.N) * outTokens
 	}
 	return nil
+}
+
+// row asks for one concept by one of the prompts.
+func (o *PlanOptions) row(n int, c *terminology.Concept) (Row, error) {
+	pr := o.Prompts[n]
+	seed := seedOf(o.Seed, c.ID, pr.Name)
+	user, err := pr.User(c, o.Style.Draw(pr.Language, c.Groups(), cmp.Or(o.Examples, defaultExamples), seed))
+	if err != nil {
+		return Row{}, fmt.Errorf("planning %s: %w", c.ID, err)
+	}
+	return Row{Concept: c.ID, Prompt: n, User: user, Seed: int64(seed>>34) + 1}, nil
+}
+
+// Preview returns the requests that a plan would hold for one concept.
+func Preview(c *terminology.Concept, opt PlanOptions) ([]*llm.Request, error) {
+	var out []*llm.Request
+	for n, p := range opt.Prompts {
+		row, err := opt.row(n, c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p.Request(row.User, opt.Sampling, row.Seed))
+	}
+	return out, nil
 }
 
 // outTokens is what a sentence of twenty words in JSON takes.
@@ -350,15 +371,4 @@ func wanted(r *llm.Request) int {
 		return 1
 	}
 	return s.Properties.Sentences.MinItems
-}
-
-// validUTF8 is checked of everything that models write.
-func validUTF8(s string) bool { return utf8.ValidString(s) }
-
-// Left estimates the time that a rate leaves.
-func Left(requests int64, perSecond float64) time.Duration {
-	if perSecond <= 0 {
-		return 0
-	}
-	return time.Duration(float64(requests) / perSecond * float64(time.Second))
 }

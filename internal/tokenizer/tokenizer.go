@@ -49,7 +49,7 @@ type cached struct {
 
 // cacheWords is the size of the word cache, a power of two. Names and notes repeat a few ten thousand words; a word has two
 // places and replaces the older of those that are there.
-const cacheWords = 1 << 15
+const cacheWords = 1 << 16
 
 // longestCached is the longest pre-token, in bytes, that is worth remembering.
 const longestCached = 64

@@ -45,7 +45,8 @@ type network struct {
 	pos      []int32 // (T) position in its example
 	cap      int
 
-	// recompute keeps only the input of each layer; everything else is one layer's memory, which the backward pass fills again.
+	// recompute keeps only the input of each layer; everything else is one layer's memory, which the backward pass fills again. It is
+	// switched on by itself where the activations of a batch would take more than recomputeAbove.
 	recompute bool
 
 	now  pass
@@ -70,6 +71,9 @@ type pass struct {
 	from, heads  int       // of headNormBackward
 }
 
+// recomputeAbove is a gibibyte: a model of 10M weights then trains on 16k tokens a step in less than two.
+const recomputeAbove = 1 << 30
+
 func (n *network) grow(t int) {
 	if t <= n.cap {
 		return
@@ -77,6 +81,9 @@ func (n *network) grow(t int) {
 	c := n.m.Config
 	qd, kd := c.Heads*c.HeadWidth, c.KVHeads*c.HeadWidth
 	n.cap = t
+	if row := 4*c.Width + 2*qd + 2*kd + 3*c.Hidden; 4*t*c.Layers > recomputeAbove/row {
+		n.recompute = true
+	}
 	n.layers = make([]acts, c.Layers)
 	f := func(k int) []float32 { return make([]float32, t*k) }
 	for i := range n.layers {
@@ -92,7 +99,7 @@ func (n *network) grow(t int) {
 		}
 	}
 	n.x, n.inv = f(c.Width), f(1)
-	n.cos, n.sin = c.rope(max(c.Context, t))
+	n.cos, n.sin = c.rope(t)
 }
 
 // forward fills the activations of a batch and leaves the last residual stream in n.x.

@@ -1,8 +1,11 @@
 package model
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -25,6 +28,42 @@ func TestRecompute(t *testing.T) {
 		} else if !slices.Equal(first, m.arena) {
 			t.Error("recomputing changes the weights")
 		}
+	}
+}
+
+// TestTrainingMemory: 10M weights train on 16k tokens a step in less than 2 GiB (SYNCABEL_SLOW=1; a quarter of a minute on two cores).
+func TestTrainingMemory(t *testing.T) {
+	if os.Getenv("SYNCABEL_SLOW") == "" {
+		t.Skip("SYNCABEL_SLOW is not set")
+	}
+	c, err := Preset("base", 8192)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Width, c.Layers, c.Heads, c.KVHeads, c.HeadWidth, c.Hidden = 320, 6, 5, 5, 64, 864
+	m := New(c, 1)
+	tr := NewTrainer(m, TrainerOptions{})
+	defer tr.Close()
+	var lens []int
+	for range 128 {
+		lens = append(lens, 128)
+	}
+	for range 2 {
+		if _, err := tr.Step(randomBatch(1, lens...), 1e-3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip("no /proc")
+	}
+	var peak int
+	for _, line := range strings.Split(string(b), "\n") {
+		fmt.Sscanf(line, "VmHWM: %d kB", &peak)
+	}
+	t.Logf("%d weights, %d tokens a step: peak %d MiB, recomputing: %v", m.Params(), 128*128, peak>>10, tr.net.recompute)
+	if peak >= 2<<20 {
+		t.Errorf("peak of %d kB", peak)
 	}
 }
 

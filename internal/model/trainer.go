@@ -20,7 +20,7 @@ type TrainerOptions struct {
 	Threads int     // 0: all processors. It does not change the result.
 
 	// Recompute keeps one layer's activations instead of all and computes the others again in the backward pass: the same bits for
-	// about a third more time, for long sequences and wide models.
+	// about a third more time, for long sequences and wide models. It switches itself on where all would take more than a gibibyte.
 	Recompute bool
 	LoRA      *LoRA // train these adapters instead of the weights
 }

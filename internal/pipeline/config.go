@@ -120,7 +120,7 @@ type Train struct {
 	Base      string  `toml:"base" json:",omitempty"`
 	LoRA      int     `toml:"lora" json:",omitempty"`       // rank of adapters to train on base, kept in the folder adapter too; 0: train all weights
 	LoRAAlpha float64 `toml:"lora_alpha" json:",omitempty"` // their scale is lora_alpha/lora; default twice the rank
-	Recompute bool    `toml:"recompute" json:",omitempty"`  // activations again in the backward pass: less memory, a third more time
+	Recompute bool    `toml:"recompute" json:",omitempty"`  // activations again in the backward pass: less memory, a third more time; on by itself above 1 GiB
 
 	DType string `toml:"dtype" json:",omitempty"` // of the stored weights: float32 (default) or bfloat16, half the size
 

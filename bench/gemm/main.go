@@ -3,8 +3,8 @@
 //	cd bench && go run ./gemm [-threads 1] [-variant avx512|avx2|go] [-rounds 7] [-shapes step|all] [-cores SkylakeX,Zen]
 //
 // It compiles a small C program with the system's cc and -lopenblas, once for every core type asked for; without them it
-// says so and measures syncabel alone. A ratio is the peer's time over ours, the median over rounds, against whichever core
-// type was fastest on that shape; above 1 syncabel is faster.
+// says so and measures syncabel alone. A ratio is the peer's fastest call over our fastest, of all rounds, against whichever
+// core type was fastest on that shape; above 1 syncabel is faster. The fastest call is what a busy machine disturbs least.
 package main
 
 import (
@@ -20,7 +20,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -101,16 +100,18 @@ func compare(us contender, peers []contender, shapes []shape, rounds, threads in
 		math.Exp((logs[0]+logs[1]+logs[2])/(3*n)), worst)
 }
 
-// duel alternates and returns the median ratio to the best peer and both GF/s.
+// duel alternates and returns the ratio of the fastest calls and both GF/s.
 func duel(us contender, peers []contender, op kernel.Op, s shape, rounds, threads int) (ratio, mine, theirs float64, who string) {
 	flops := 2 * float64(s[0]) * float64(s[1]) * float64(s[2])
-	calls := min(max(int(4e8/flops), 1), 200)
-	var own []float64
-	other := make([][]float64, len(peers))
+	calls := min(max(int(4e8/flops), 1), 200) + threads - 1
+	own, other := math.Inf(1), make([]float64, len(peers))
 	for range rounds {
-		own = append(own, float64(us.measure(op, s, calls)))
+		own = min(own, float64(us.measure(op, s, calls)))
 		for i, p := range peers {
-			other[i] = append(other[i], float64(p.measure(op, s, calls)))
+			ns := float64(p.measure(op, s, calls))
+			if other[i] == 0 || ns < other[i] {
+				other[i] = ns
+			}
 			if threads > 1 {
 				time.Sleep(25 * time.Millisecond) // OpenBLAS's threads spin that long
 			}
@@ -118,16 +119,11 @@ func duel(us contender, peers []contender, op kernel.Op, s shape, rounds, thread
 	}
 	ratio = math.Inf(1)
 	for i, p := range peers {
-		var r []float64
-		for j := range rounds {
-			r = append(r, other[i][j]/own[j])
-		}
-		slices.Sort(r)
-		if m := r[len(r)/2]; m < ratio {
-			ratio, theirs, who = m, flops/slices.Min(other[i]), p.name
+		if r := other[i] / own; r < ratio {
+			ratio, theirs, who = r, flops/other[i], p.name
 		}
 	}
-	return ratio, flops / slices.Min(own), theirs, who
+	return ratio, flops / own, theirs, who
 }
 
 func randoms(n int) []float32 {
@@ -167,7 +163,11 @@ func own(pool *kernel.Pool) contender {
 		lda, ldb := leads(op, s)
 		pool.Begin()
 		defer pool.End()
-		return fastest(calls, func() { kernel.Gemm(pool, op, false, s[0], s[1], s[2], o.a, lda, o.b, ldb, o.c, s[1]) })
+		multiply := func() { kernel.Gemm(pool, op, false, s[0], s[1], s[2], o.a, lda, o.b, ldb, o.c, s[1]) }
+		for start := time.Now(); pool.Threads() > 1 && time.Since(start) < 10*time.Millisecond; {
+			multiply() // until parked workers are awake
+		}
+		return fastest(calls, multiply)
 	}}
 }
 

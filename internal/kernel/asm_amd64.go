@@ -21,11 +21,11 @@ func variants() []variant {
 	var out []variant
 	fma := cpu.X86.HasFMA && cpu.X86.HasF16C && cpu.X86.HasAVX2 && cpu.X86.HasAVX
 	if fma && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
-		out = append(out, variant{name: "avx512", rows: 12, cols: 32, tiles: avx512Tiles(), copyA: avx512CopyA, copyB: avx512CopyB,
+		out = append(out, variant{name: "avx512", rows: 12, cols: 32, kc: 384, tiles: avx512Tiles(), copyA: avx512CopyA, copyB: avx512CopyB,
 			transpose: true, vec: avx2Vec(), dots: avx512Dots()})
 	}
 	if fma {
-		out = append(out, variant{name: "avx2", rows: 6, cols: 16, tiles: avx2Tiles(), copyA: avx2CopyA, copyB: avx2CopyB,
+		out = append(out, variant{name: "avx2", rows: 6, cols: 16, kc: 256, tiles: avx2Tiles(), copyA: avx2CopyA, copyB: avx2CopyB,
 			transpose: true, vec: avx2Vec(), dots: avx2Dots()})
 	}
 	return append(out, goVariant())

@@ -71,7 +71,7 @@ func (c *attentionCall) prepare(a Attention, p *Pool, qkv []float32, seg []int32
 		sp.bind(1)
 		v := current()
 		grow(&sp.b, max(roundUp(longest, v.cols)*a.Width, roundUp(a.Width, v.cols)*longest))
-		sp.localA(roundUp(maxRows, v.rows)*KC + v.rows*v.cols)
+		sp.localA(roundUp(maxRows, v.rows)*v.kc + v.rows*v.cols)
 		sp.ld = ld
 		sp.p, sp.dp = grow(&sp.p, queryBlock*ld), grow(&sp.dp, queryBlock*ld)
 	}

@@ -14,7 +14,7 @@ const (
 //	for i < m, j < n { s := sum over l < k of A[i,l]*B[l,j]; C[i,j] = s (+ C[i,j] if accumulate) }
 //
 // with lda, ldb, ldc the row strides in floats. Operands are packed into panels first where that pays, so the three ops
-// cost about the same. The sum over k runs in blocks of KC, ascending, for any m, n and number of threads.
+// cost about the same. The sum over k runs in blocks of the variant's kc, ascending, for any m, n and number of threads.
 func Gemm(p *Pool, op Op, accumulate bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	if m <= 0 || n <= 0 {
 		return
@@ -33,7 +33,7 @@ func Gemm(p *Pool, op Op, accumulate bool, m, n, k int, a []float32, lda int, b 
 // gemmCall is one product and its plan; it lives in the workspace so that a call allocates nothing.
 //
 // B is packed a chunk of columns at a time, all of k, by all threads. Then tasks of some row panels each pack their part of
-// A, KC steps at a time, into memory of their thread's own, which the second cache holds, and multiply it by the chunk.
+// A, kc steps at a time, into memory of their thread's own, which the second cache holds, and multiply it by the chunk.
 type gemmCall struct {
 	v        *variant
 	op       Op
@@ -59,7 +59,7 @@ type gemmCall struct {
 const (
 	serialFlops = 4_000_000 // below, one thread
 	chunkFloats = 1 << 20   // packed part of B: 4 MB, its share of the third cache
-	maxRows     = 240       // rows of A that a task packs: KC of them are 240 KB, of a second cache of 512 KB or more
+	maxRows     = 240       // rows of A that a task packs: 256 steps of them are 240 KB, 384 are 360 KB, of a second cache of 512 KB or more
 	minRows     = 48        // fewer do not pay for reading B
 )
 
@@ -72,8 +72,8 @@ func (g *gemmCall) plan(threads int) {
 	if g.serial {
 		threads = 1
 	}
-	g.inA = g.m <= 8 || g.n <= 2*v.cols && (g.op != TN || g.k <= KC)
-	g.inB = g.inB || g.op != NT && g.m <= 6*v.rows && g.k <= KC
+	g.inA = g.m <= 8 || g.n <= 2*v.cols && (g.op != TN || g.k <= v.kc)
+	g.inB = g.inB || g.op != NT && g.m <= 6*v.rows && g.k <= v.kc
 	if g.chunk == 0 {
 		g.chunk = min(g.nb, max(chunkFloats/(g.k*v.cols), 8))
 	}
@@ -100,7 +100,7 @@ func (g *gemmCall) run(p *Pool, w *workspace) {
 	if g.serial {
 		p = nil
 	}
-	g.edge = g.mt * g.v.rows * min(KC, g.k)
+	g.edge = g.mt * g.v.rows * min(g.v.kc, g.k)
 	g.ap = w.localA(g.edge + g.v.rows*g.v.cols)
 	packed := g.bp != nil
 	if !packed {
@@ -121,8 +121,8 @@ func (g *gemmCall) task(worker, t int) {
 	i0 := t / g.columns * g.mt
 	j0 := g.first + t%g.columns*g.nt
 	i1, j1 := min(i0+g.mt, g.na), min(j0+g.nt, g.first+g.count)
-	for kb := 0; kb < g.k; kb += KC {
-		kc := min(KC, g.k-kb)
+	for kb := 0; kb < g.k; kb += g.v.kc {
+		kc := min(g.v.kc, g.k-kb)
 		add := 0
 		if g.acc || kb > 0 {
 			add = 1
@@ -133,41 +133,44 @@ func (g *gemmCall) task(worker, t int) {
 			}
 		}
 		for j := j0; j < j1; j++ {
-			for i := i0; i < i1; i++ {
-				g.tile(g.ap[worker], (i-i0)*g.v.rows*kc, i, j, kb, kc, add)
-			}
+			g.column(g.ap[worker], i0, i1, j, kb, kc, add)
 		}
 	}
 }
 
-// tile computes one micro-tile from the packed rows at ap[at]; one that reaches over the right edge goes through a buffer.
-func (g *gemmCall) tile(ap []float32, at, i, j, kb, kc, add int) {
+// column multiplies row panels [i0,i1) by panel j. Shapes were checked, so pointers move freely inside.
+func (g *gemmCall) column(ap []float32, i0, i1, j, kb, kc, add int) {
 	v := g.v
-	r0, c0 := i*v.rows, j*v.cols
-	rows, cols := min(v.rows, g.m-r0), min(v.cols, g.n-c0)
-	a, ars, aks := &ap[at], 1, rows
-	if g.inA {
-		a, ars, aks = g.aAt(r0, kb)
-	}
+	c0 := j * v.cols
+	cols := min(v.cols, g.n-c0)
 	b, bks := &g.b[0], g.ldb
 	if g.inB && cols == v.cols {
 		b = &g.b[kb*g.ldb+c0]
 	} else {
 		b, bks = &g.bp[(j-g.first)*v.cols*g.k+kb*v.cols], v.cols
 	}
-	if cols == v.cols || g.wide {
-		v.tiles[rows](kc, a, ars, aks, b, bks, &g.c[r0*g.ldc+c0], g.ldc, add)
-		return
-	}
-	buf := ap[g.edge:]
-	if add != 0 {
-		for r := range rows {
-			copy(buf[r*v.cols:], g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols])
+	for i := i0; i < i1; i++ {
+		r0 := i * v.rows
+		rows := min(v.rows, g.m-r0)
+		a, ars, aks := &ap[(i-i0)*v.rows*kc], 1, rows
+		if g.inA {
+			a, ars, aks = g.aAt(r0, kb)
 		}
-	}
-	v.tiles[rows](kc, a, ars, aks, b, bks, &buf[0], v.cols, add)
-	for r := range rows {
-		copy(g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols], buf[r*v.cols:])
+		if cols == v.cols || g.wide {
+			v.tiles[rows](kc, a, ars, aks, b, bks, &g.c[r0*g.ldc+c0], g.ldc, add)
+			continue
+		}
+		// a tile that reaches over the right edge goes through a buffer
+		buf := ap[g.edge:]
+		if add != 0 {
+			for r := range rows {
+				copy(buf[r*v.cols:], g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols])
+			}
+		}
+		v.tiles[rows](kc, a, ars, aks, b, bks, &buf[0], v.cols, add)
+		for r := range rows {
+			copy(g.c[(r0+r)*g.ldc+c0:(r0+r)*g.ldc+c0+cols], buf[r*v.cols:])
+		}
 	}
 }
 

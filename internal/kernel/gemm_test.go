@@ -90,7 +90,7 @@ func TestTiles(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		v := current()
 		for rows := 1; rows <= v.rows; rows++ {
-			for _, kc := range []int{1, 2, 3, 4, 5, 7, 64, 255, KC} {
+			for _, kc := range []int{1, 2, 3, 4, 5, 7, 64, 255, v.kc} {
 				for add := range 2 {
 					a, b, c := randoms(kc*rows, 1), randoms(kc*v.cols, 2), randoms(rows*(v.cols+5), 3)
 					before := append([]float32(nil), c...)

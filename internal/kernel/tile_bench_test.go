@@ -2,12 +2,20 @@ package kernel
 
 import "testing"
 
-// BenchmarkTile measures the bare micro-kernel on operands that stay in cache: the ceiling of Gemm on one core.
+// BenchmarkTile measures the bare micro-kernels on operands that stay in cache: the ceiling of Gemm on one core.
 func BenchmarkTile(b *testing.B) {
-	v := current()
-	x, y, c := alignedFloats(v.rows*KC), alignedFloats(v.cols*KC), alignedFloats(v.rows*v.cols)
-	for b.Loop() {
-		v.tiles[v.rows](KC, &x[0], 1, v.rows, &y[0], v.cols, &c[0], v.cols, 0)
+	for _, name := range Variants() {
+		b.Run(name, func(b *testing.B) {
+			if err := SetVariant(name); err != nil {
+				b.Fatal(err)
+			}
+			defer SetVariant("")
+			v := current()
+			x, y, c := alignedFloats(v.rows*v.kc), alignedFloats(v.cols*v.kc), alignedFloats(v.rows*v.cols)
+			for b.Loop() {
+				v.tiles[v.rows](v.kc, &x[0], 1, v.rows, &y[0], v.cols, &c[0], v.cols, 0)
+			}
+			b.ReportMetric(2*float64(v.rows*v.cols*v.kc)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GF/s")
+		})
 	}
-	b.ReportMetric(2*float64(v.rows*v.cols*KC)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GF/s")
 }

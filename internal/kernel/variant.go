@@ -23,6 +23,7 @@ type copyFunc func(dst, src *float32, ld, k int)
 type variant struct {
 	name       string
 	rows, cols int        // tile of C
+	kc         int        // steps of k that one micro-kernel call sums before it adds to C: it fixes the order of summation
 	tiles      []tileFunc // by number of rows, 1..rows
 	transpose  bool       // transpose4 may be used
 	copyA      copyFunc   // of width rows; nil: none
@@ -74,7 +75,7 @@ func SetVariant(name string) error {
 
 // goVariant is the portable one. Its 4x8 tile keeps C in locals that the compiler holds in registers.
 func goVariant() variant {
-	v := variant{name: "go", rows: 4, cols: 8, vec: goVec(), tiles: make([]tileFunc, 5)}
+	v := variant{name: "go", rows: 4, cols: 8, kc: 256, vec: goVec(), tiles: make([]tileFunc, 5)}
 	for m := 1; m <= 4; m++ {
 		v.tiles[m] = goTile(m)
 	}

@@ -45,9 +45,12 @@ type stage struct {
 //	1  2026-11: first
 //	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker; synth: gates of mentions and near-duplicates
 //	3  2026-11: model: attention by blocks, residuals added by the products; tune, link: calibration
+//	4  2026-11: model: sums over k in blocks of 384 on AVX-512
 func stageVersion(kind string) string {
 	switch kind {
-	case "model", "tune", "link":
+	case "model":
+		return kind + " 4"
+	case "tune", "link":
 		return kind + " 3"
 	case "kb", "trie", "synth":
 		return kind + " 2"

@@ -27,7 +27,7 @@ other command does. For models that need permission set HF_TOKEN.
 
 Example:
   syncabel import model --out models/smollm2-135m HuggingFaceTB/SmolLM2-135M
-  syncabel run --out run --set train.base=models/smollm2-135m --set train.lora=16 project.toml`
+  syncabel run --out run --set train.base=$PWD/models/smollm2-135m --set train.lora=16 project.toml`
 }
 
 // Run downloads a model and says whether it can be trained and linked with here.

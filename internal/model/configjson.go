@@ -23,10 +23,10 @@ const maxLayers = 4096
 
 // inert are keys of config.json that have no bearing on the network: bookkeeping, defaults of generation, weights before
 // training, numerics of other frameworks. They are kept for writing.
-const inert = ` _name_or_path transformers_version transformers.js_config use_cache initializer_range pretraining_tp pad_token_id
- sep_token_id tokenizer_class max_length min_length temperature top_k top_p typical_p num_beams num_beam_groups
- num_return_sequences repetition_penalty length_penalty return_dict chunk_size_feed_forward id2label label2id is_llama_config
- attn_implementation unsloth_version unsloth_fixed _attn_implementation_autoset is_decoder torch_dtype dtype `
+var inert = strings.Fields(`_name_or_path transformers_version transformers.js_config use_cache initializer_range pretraining_tp pad_token_id
+	sep_token_id tokenizer_class max_length min_length temperature top_k top_p typical_p num_beams num_beam_groups
+	num_return_sequences repetition_penalty length_penalty return_dict chunk_size_feed_forward id2label label2id is_llama_config
+	attn_implementation unsloth_version unsloth_fixed _attn_implementation_autoset is_decoder torch_dtype dtype`)
 
 // ParseConfig reads a config.json. A key that it does not know and whose value asks for something is refused by name: a
 // feature that is left out changes every score.
@@ -36,10 +36,13 @@ func ParseConfig(b []byte) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{passThrough: map[string]json.RawMessage{}}
+	if err := c.familyDefaults(keys); err != nil {
+		return nil, err
+	}
 	known := configKeys()
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		switch {
-		case strings.Contains(inert, " "+k+" ") || asksNothing(keys[k]) && !known[k]:
+		case slices.Contains(inert, k) || asksNothing(keys[k]) && !known[k]:
 			c.passThrough[k] = keys[k]
 		case !known[k]:
 			return nil, fmt.Errorf("%s = %.60s is not supported", k, keys[k])
@@ -68,6 +71,34 @@ func ParseConfig(b []byte) (*Config, error) {
 	return c, c.Check()
 }
 
+// familyDefaults sets what transformers takes for a key that is not there, where it differs from family to family, and refuses files
+// that leave out what nobody leaves out.
+func (c *Config) familyDefaults(keys map[string]json.RawMessage) error {
+	var family string
+	_ = json.Unmarshal(keys["model_type"], &family) // Check names what is wrong with it
+	need := []string{"rms_norm_eps", "max_position_embeddings"}
+	switch family {
+	case "mistral":
+		c.Window = 4096 // null means none
+		need = append(need, "num_key_value_heads")
+	case "qwen2":
+		c.FullLayers = 28
+		need = append(need, "num_key_value_heads")
+	case "qwen3":
+		c.FullLayers = 28
+		need = append(need, "num_key_value_heads", "head_dim")
+	}
+	for _, k := range need {
+		if _, ok := keys[k]; !ok {
+			return fmt.Errorf("%s is missing", k)
+		}
+	}
+	if string(keys["sliding_window"]) == "null" {
+		c.Window = 0
+	}
+	return nil
+}
+
 // plainConfig is a Config without methods, so that encoding/json does not call them again.
 type plainConfig Config
 
@@ -85,6 +116,12 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		if id < 0 {
 			keys[k] = json.RawMessage("null")
 		}
+	}
+	if c.ModelType != "llama" && c.Window == 0 { // left out, it would mean the family's default
+		keys["sliding_window"] = json.RawMessage("null")
+	}
+	if strings.HasPrefix(c.ModelType, "qwen") {
+		keys["max_window_layers"] = fmt.Appendf(nil, "%d", c.FullLayers)
 	}
 	maps.Copy(keys, c.passThrough)
 	return json.Marshal(keys)
@@ -145,7 +182,7 @@ func (c *Config) Check() error {
 		return err
 	}
 	switch {
-	case !strings.Contains(" llama qwen2 qwen3 mistral ", " "+c.ModelType+" "):
+	case !slices.Contains([]string{"llama", "qwen2", "qwen3", "mistral"}, c.ModelType):
 		return fmt.Errorf("model_type %q is not supported: have llama, qwen2, qwen3, mistral", c.ModelType)
 	case len(c.Architectures) > 0 && !strings.HasSuffix(c.Architectures[0], "ForCausalLM"):
 		return fmt.Errorf("architecture %q is not supported: it is no ...ForCausalLM", c.Architectures[0])
@@ -173,7 +210,7 @@ func (c *Config) checkDims() error {
 		return fmt.Errorf("num_attention_heads: %d cannot share num_key_value_heads = %d", c.Heads, c.KVHeads)
 	case c.HeadWidth%2 != 0:
 		return fmt.Errorf("head_dim %d is odd", c.HeadWidth)
-	case !(c.NormEps >= 0):
+	case !(c.NormEps > 0):
 		return fmt.Errorf("rms_norm_eps = %g is out of range", c.NormEps)
 	}
 	return nil

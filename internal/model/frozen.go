@@ -19,7 +19,7 @@ type Frozen struct {
 type frozenLayer struct {
 	layer       // its vectors only
 	qkv, gateUp []kernel.Matrix
-	outM, downM []kernel.Matrix
+	outW, downW []kernel.Matrix
 }
 
 // NewFrozen builds a model from its tensors, which get finds by name with the shape (a vector is one row) that the
@@ -58,7 +58,7 @@ func (c *Config) frozenLayer(at map[string]kernel.Matrix, p string) frozenLayer 
 		return out
 	}
 	l := frozenLayer{qkv: list("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), gateUp: list("mlp.gate_proj", "mlp.up_proj"),
-		outM: list("self_attn.o_proj"), downM: list("mlp.down_proj")}
+		outW: list("self_attn.o_proj"), downW: list("mlp.down_proj")}
 	l.norm1, l.norm2 = vector(at, p+"input_layernorm.weight"), vector(at, p+"post_attention_layernorm.weight")
 	if c.bias() {
 		for _, n := range []string{"q", "k", "v"} {

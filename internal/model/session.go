@@ -67,8 +67,8 @@ func NewFrozenSession(f *Frozen, opt SessionOptions) *Session {
 	for i := range s.kv {
 		s.kv[i] = make([]float32, opt.Nodes*2*c.KVHeads*c.HeadWidth)
 		l := &f.layers[i]
-		s.weights = append(s.weights, sessionLayer{newProjection(pack, l.qkv...), newProjection(pack, l.outM...),
-			newProjection(pack, l.gateUp...), newProjection(pack, l.downM...)})
+		s.weights = append(s.weights, sessionLayer{newProjection(pack, l.qkv...), newProjection(pack, l.outW...),
+			newProjection(pack, l.gateUp...), newProjection(pack, l.downW...)})
 	}
 	s.hidden = make([]float32, opt.Nodes*c.Width)
 	s.head = newProjection(pack, f.head)

@@ -74,9 +74,6 @@ func (t *Tokenizer) Token(id int32) string {
 // IsSpecial reports whether id is an added special token.
 func (t *Tokenizer) IsSpecial(id int32) bool { return t.special[id] }
 
-// Added returns the added tokens by id.
-func (t *Tokenizer) Added() []Added { return t.added }
-
 // Template returns what the post-processor puts before and after a text, e.g. <|begin_of_text|>.
 func (t *Tokenizer) Template() (prefix, suffix []int32) { return t.prefix, t.suffix }
 

@@ -118,7 +118,7 @@ func FuzzLoad(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
-	f.Add([]byte(`{"model_type":"llama","vocab_size":40,"hidden_size":64,"intermediate_size":16777216,"num_hidden_layers":16777216,"num_attention_heads":4,"hidden_act":"silu"}`))
+	f.Add([]byte(`{"model_type":"llama","vocab_size":40,"hidden_size":64,"intermediate_size":16777216,"num_hidden_layers":16777216,"num_attention_heads":4,"hidden_act":"silu","rms_norm_eps":1e-5,"max_position_embeddings":9}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if err := os.WriteFile(filepath.Join(dir, configName), b, 0o644); err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestHostileFolders(t *testing.T) {
 		"config truncated":  {configName, []byte(`{"model_type":"llama",`), "JSON"},
 		"config of 2 MB":    {configName, bytes.Repeat([]byte(" "), 2<<20), "larger than"},
 		"config deep":       {configName, []byte(strings.Repeat(`{"a":`, 20000)), "depth"},
-		"config asks much":  {configName, []byte(`{"model_type":"llama","vocab_size":40,"hidden_size":16777216,"intermediate_size":16777216,"num_hidden_layers":4000,"num_attention_heads":4,"hidden_act":"silu","max_position_embeddings":9}`), "too few"},
+		"config asks much":  {configName, []byte(`{"model_type":"llama","vocab_size":40,"hidden_size":16777216,"intermediate_size":16777216,"num_hidden_layers":4000,"num_attention_heads":4,"hidden_act":"silu","rms_norm_eps":1e-5,"max_position_embeddings":9}`), "too few"},
 		"index of nothing":  {indexName, []byte(`{"weight_map":{}}`), "0 shards"},
 		"index elsewhere":   {indexName, []byte(`{"weight_map":{"a":"../../etc/passwd"}}`), "no safetensors file of the folder"},
 		"index is no JSON":  {indexName, []byte(`[`), "JSON"},

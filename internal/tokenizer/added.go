@@ -64,8 +64,8 @@ func (m *matcher) find(s string, from int) (*Added, int) {
 	return nil, 0
 }
 
-// split calls text for the stretches between matches and token for the matches, in order; first says that a stretch starts s.
-func (m *matcher) split(t *tables, s string, text func(s string, first bool), token func(id int32)) {
+// split calls text for the stretches between matches, with their places, and token for the matches, in order.
+func (m *matcher) split(t *tables, s string, where place, text func(s string, where place), token func(id int32)) {
 	at := 0
 	for from := 0; ; {
 		a, lo := m.find(s, from)
@@ -90,13 +90,13 @@ func (m *matcher) split(t *tables, s string, text func(s string, first bool), to
 			hi = t.run(s, hi, space)
 		}
 		if lo > at {
-			text(s[at:lo], at == 0)
+			text(s[at:lo], where)
 		}
 		token(a.ID)
-		at = hi
+		at, where = hi, later
 	}
 	if at < len(s) {
-		text(s[at:], at == 0)
+		text(s[at:], where)
 	}
 }
 

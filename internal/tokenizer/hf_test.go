@@ -154,3 +154,51 @@ func TestTrainedAsHuggingFace(t *testing.T) {
 		}
 	}
 }
+
+// TestInside: what stands inside a text is cut as the text as a whole is, whatever a tokenizer puts in front of a text.
+func TestInside(t *testing.T) {
+	for _, kind := range kinds {
+		tok, err := Load(filepath.Join("testdata/hf", kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const a, b = "patient with", " gout<SEP> is"
+		whole := tok.Encode(nil, a+b)
+		if got := tok.EncodeMarks(tok.Encode(nil, a), b); !slices.Equal(got, whole) {
+			t.Errorf("%s: %v in two parts, %v as a whole", kind, got, whole)
+		}
+	}
+}
+
+// TestMergesAsStrings: the two written forms of merges mean the same.
+func TestMergesAsStrings(t *testing.T) {
+	b, err := os.ReadFile("testdata/hf/gpt2/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc, model map[string]json.RawMessage
+	var pairs [][]string
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(doc["model"], &model); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(model["merges"], &pairs); err != nil || len(pairs) == 0 {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, p := range pairs {
+		lines = append(lines, strings.Join(p, " "))
+	}
+	model["merges"], _ = json.Marshal(lines)
+	doc["model"], _ = json.Marshal(model)
+	b, _ = json.Marshal(doc)
+	tok, err := Parse(b, "merges as strings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []hfCase
+	readJSON(t, "testdata/hf/gpt2/cases.json", &cases)
+	compare(t, tok, hfTexts(t), cases)
+}

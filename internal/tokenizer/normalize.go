@@ -23,9 +23,12 @@ type normalizer struct {
 
 type bertOptions struct{ clean, ideographs, accents, lower bool }
 
-// normalize applies the normalizers in turn.
-func (t *Tokenizer) normalize(s string) string {
+// normalize applies the normalizers in turn; inside a text nothing is put in front.
+func (t *Tokenizer) normalize(s string, at place) string {
 	for i := range t.normalizers {
+		if at == inside && t.normalizers[i].kind == "Prepend" {
+			continue
+		}
 		s = t.normalizers[i].apply(t.tables, s)
 	}
 	return s

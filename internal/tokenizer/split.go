@@ -50,41 +50,47 @@ const (
 	withNext   = "MergedWithNext"
 )
 
-// cut runs s through steps and calls f for every piece; first says that s starts the input.
-func (t *Tokenizer) cut(steps []step, s string, first bool, f func(string)) {
+// cut runs s through steps and calls f for every piece.
+func (t *Tokenizer) cut(steps []step, s string, at place, f func(string)) {
 	if len(steps) == 0 {
 		f(s)
 		return
 	}
 	st, rest := &steps[0], steps[1:]
-	s = st.prefixed(s, first)
+	s = st.prefixed(s, at)
 	if st.glues() {
 		for _, p := range st.pieces(t.tables, s) {
-			t.cut(rest, s[p.lo:p.hi], first && p.lo == 0, f)
+			if p.lo > 0 {
+				at = at.after()
+			}
+			t.cut(rest, s[p.lo:p.hi], at, f)
 		}
 		return
 	}
 	for s != "" {
 		skip, n := st.next(t.tables, s)
+		if skip > 0 {
+			at = at.after()
+		}
 		switch {
 		case n == 0:
 		case len(rest) == 0:
 			f(s[skip : skip+n])
 		default:
-			t.cut(rest, s[skip:skip+n], first && skip == 0, f)
+			t.cut(rest, s[skip:skip+n], at, f)
 		}
-		s, first = s[skip+n:], false
+		s, at = s[skip+n:], at.after()
 	}
 }
 
 // prefixed makes marks of spaces and puts the space or mark in front where the step asks for it.
-func (st *step) prefixed(s string, first bool) string {
+func (st *step) prefixed(s string, at place) string {
 	mark := " "
 	if st.kind == stepMetaspace {
 		mark = st.literal
 		s = strings.ReplaceAll(s, " ", mark)
 	}
-	if st.prefix == prefixNever || st.prefix == prefixFirst && !first || strings.HasPrefix(s, mark) {
+	if st.prefix == prefixNever || st.prefix == prefixFirst && at > atStart || at == inside || strings.HasPrefix(s, mark) {
 		return s
 	}
 	return mark + s

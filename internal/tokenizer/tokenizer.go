@@ -77,29 +77,45 @@ func (t *Tokenizer) IsSpecial(id int32) bool { return t.special[id] }
 // Template returns what the post-processor puts before and after a text, e.g. <|begin_of_text|>.
 func (t *Tokenizer) Template() (prefix, suffix []int32) { return t.prefix, t.suffix }
 
+// A place says what stands before a stretch of text, which decides whether a tokenizer puts its space or mark in front.
+type place int
+
+const (
+	atStart place = iota // nothing
+	later                // an added token: some tokenizers treat that as a start, too
+	inside               // other text: nothing is put in front
+)
+
+// after is the place of what follows a piece.
+func (p place) after() place { return max(p, later) }
+
 // Encode appends the ids of s, in which added tokens are recognised, without the template: what the tokenizers library returns
 // for add_special_tokens=False. Bytes that are no UTF-8 become U+FFFD.
-func (t *Tokenizer) Encode(dst []int32, s string) []int32 {
+func (t *Tokenizer) Encode(dst []int32, s string) []int32 { return t.encode(dst, s, atStart) }
+
+// EncodeMarks is Encode for a stretch of a longer text: no space or mark is put in front of it.
+func (t *Tokenizer) EncodeMarks(dst []int32, s string) []int32 { return t.encode(dst, s, inside) }
+
+// EncodeOrdinary is EncodeMarks with added tokens taken as ordinary text, so that a note that contains "<SEP>" cannot put a
+// separator into a prompt.
+func (t *Tokenizer) EncodeOrdinary(dst []int32, s string) []int32 {
+	return t.plain(dst, t.normalize(lossy(s), inside), inside)
+}
+
+func (t *Tokenizer) encode(dst []int32, s string, at place) []int32 {
 	token := func(id int32) { dst = append(dst, id) }
-	t.raw.split(t.tables, lossy(s), func(piece string, first bool) {
-		piece = t.normalize(piece)
-		t.normed.split(t.tables, piece, func(piece string, start bool) { dst = t.plain(dst, piece, first && start) }, token)
+	t.raw.split(t.tables, lossy(s), at, func(piece string, at place) {
+		t.normed.split(t.tables, t.normalize(piece, at), at, func(piece string, at place) { dst = t.plain(dst, piece, at) }, token)
 	}, token)
 	return dst
 }
 
-// EncodeOrdinary appends the ids of s with added tokens taken as ordinary text, so that a note that contains "<SEP>"
-// cannot put a separator into a prompt.
-func (t *Tokenizer) EncodeOrdinary(dst []int32, s string) []int32 {
-	return t.plain(dst, t.normalize(lossy(s)), true)
-}
-
 // plain appends the ids of normalized text without added tokens.
-func (t *Tokenizer) plain(dst []int32, s string, first bool) []int32 {
+func (t *Tokenizer) plain(dst []int32, s string, at place) []int32 {
 	if s == "" {
 		return dst
 	}
-	t.cut(t.steps, s, first, func(w string) { dst = t.word(dst, w) })
+	t.cut(t.steps, s, at, func(w string) { dst = t.word(dst, w) })
 	return dst
 }
 
@@ -143,7 +159,7 @@ func (t *Tokenizer) build() {
 			raw = append(raw, a)
 			continue
 		}
-		if a.Content = t.normalize(a.Content); a.Content != "" {
+		if a.Content = t.normalize(a.Content, later); a.Content != "" {
 			normed = append(normed, a)
 		}
 	}

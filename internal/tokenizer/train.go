@@ -69,7 +69,7 @@ type trainer struct {
 func newTrainer(t *Tokenizer, texts iter.Seq[string]) *trainer {
 	seen := map[string]int{}
 	for s := range texts {
-		t.cut(t.steps, t.normalize(lossy(s)), true, func(w string) { seen[w]++ })
+		t.cut(t.steps, t.normalize(lossy(s), inside), inside, func(w string) { seen[w]++ })
 	}
 	tr := &trainer{t: t, pairs: map[pair]int{}, where: map[pair]map[int]struct{}{}}
 	first := int32(len(t.tokens) - 256)

@@ -93,7 +93,7 @@ func EncodePrompt(tok *tokenizer.Tokenizer, bos int32, prompt []markup.Segment) 
 func AppendSegments(tok *tokenizer.Tokenizer, dst []int32, segments []markup.Segment) []int32 {
 	for _, s := range segments {
 		if s.Special {
-			dst = tok.Encode(dst, s.Text)
+			dst = tok.EncodeMarks(dst, s.Text)
 		} else {
 			dst = tok.EncodeOrdinary(dst, s.Text)
 		}

@@ -12,6 +12,7 @@ import (
 	"syncabel/internal/corpus"
 	"syncabel/internal/pipeline"
 	"syncabel/internal/prediction"
+	"syncabel/internal/synth"
 	"syncabel/internal/terminology"
 )
 
@@ -84,6 +85,12 @@ func inspectFile(path string) (string, map[string]int64, error) {
 			return "", nil, err
 		}
 		return m.Kind, m.Counts, nil
+	case base == planName:
+		p, err := synth.OpenPlan(path)
+		if err != nil {
+			return "", nil, err
+		}
+		return "plan", map[string]int64{"requests": p.Totals.Requests, "concepts": p.Totals.Concepts, "sentences": p.Totals.Sentences}, nil
 	case base == terminology.FileName:
 		return "kb", nil, nil
 	case base == corpus.FileName:

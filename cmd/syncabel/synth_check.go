@@ -40,7 +40,7 @@ type synthCheckCmd struct {
 // Help shows an example.
 func (synthCheckCmd) Help() string {
 	return "Example:\n  syncabel synth check --kb kb/hpo --held-out corpus/dev --held-out corpus/test synth\n  syncabel synth check --kb kb/hpo --judge qwen3-32b --endpoint http://127.0.0.1:8000/v1 synth\n\n" +
-		"Writes DIR/checked: documents.jsonl, which a config takes as a corpus or synth check's answers as [synth] journals, and rejected.jsonl with the reasons."
+		"Writes DIR/checked: documents.jsonl, and rejected.jsonl with the reasons. A config needs none of it: it takes answers.jsonl as synth.journals and lets it through the same gates."
 }
 
 // Run lets answers through the gates.

@@ -56,6 +56,7 @@ const batchState = "batch.json"
 func WriteBatch(dir string, cfg Endpoint, seq iter.Seq2[*Request, error], lines int, size int64) (*Batch, error) {
 	e := &endpoint{Endpoint: cfg}
 	e.API, e.Stream = cmp.Or(e.API, OpenAI), false
+	e.newTokens.Store(wantsNewTokens(cfg.URL))
 	if _, err := os.Stat(filepath.Join(dir, batchState)); err == nil {
 		return nil, fmt.Errorf("writing batch: %s holds a batch already: submit it, or choose another folder", dir)
 	}

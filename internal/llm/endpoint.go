@@ -103,10 +103,17 @@ func newEndpoint(cfg Endpoint) (*endpoint, error) {
 		return nil, fmt.Errorf("endpoint %q: %w", cfg.Name, err)
 	}
 	e := &endpoint{Endpoint: cfg, key: key}
+	e.newTokens.Store(wantsNewTokens(cfg.URL))
 	if cfg.PerSecond > 0 {
 		e.limiter = rate.NewLimiter(rate.Limit(cfg.PerSecond), max(1, int(cfg.PerSecond)))
 	}
 	return e, nil
+}
+
+// wantsNewTokens reports whether a server is known to want max_completion_tokens; of others it is learnt from their refusal, for which a
+// batch is too late.
+func wantsNewTokens(url string) bool {
+	return strings.Contains(url, "//api.openai.com") || strings.Contains(url, ".azure.com")
 }
 
 // schema reports whether schemas are sent to e.

@@ -198,7 +198,7 @@ func (p *planner) prompt(n int, chosen []int) error {
 func (o *PlanOptions) row(n int, c *terminology.Concept) (Row, error) {
 	pr := o.Prompts[n]
 	seed := seedOf(o.Seed, c.ID, pr.Name)
-	user, err := pr.User(c, o.Style.Draw(pr.Language, c.Groups(), cmp.Or(o.Examples, defaultExamples), seed))
+	user, err := pr.User(c, o.Style.Draw(pr.Language, c.ID, c.Groups(), cmp.Or(o.Examples, defaultExamples), seed))
 	if err != nil {
 		return Row{}, fmt.Errorf("planning %s: %w", c.ID, err)
 	}

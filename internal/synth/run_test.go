@@ -166,13 +166,17 @@ func TestStyle(t *testing.T) {
 	}
 	s := NewStyle(docs)
 	for seed := range uint64(50) {
-		for _, x := range s.Draw("en", []string{"Chemicals"}, 5, seed) {
+		for _, x := range s.Draw("en", "D1", []string{"Chemicals"}, 5, seed) {
 			if !strings.Contains(x, "train") || !strings.Contains(x, "[gout]") {
 				t.Fatal(x)
 			}
 		}
 	}
-	if len(s.Draw("fr", nil, 5, 1)) != 0 || s.Documents != 2 || len((*Style)(nil).Draw("en", nil, 5, 1)) != 0 {
+	own := corpus.Document{Language: "en", Split: "train", Text: "Here is gout among seven other words.", Mentions: []corpus.Mention{{Text: "gout", Type: "Disorders", Spans: []text.Span{{Start: 8, End: 12}}, Gold: []corpus.Answer{{"D1"}}}}}
+	if x := NewStyle([]corpus.Document{own}); len(x.Draw("en", "D1", nil, 5, 1)) != 0 || len(x.Draw("en", "D2", nil, 5, 1)) != 1 {
+		t.Error("a sentence shows the concept that is asked for")
+	}
+	if len(s.Draw("fr", "", nil, 5, 1)) != 0 || s.Documents != 2 || len((*Style)(nil).Draw("en", "", nil, 5, 1)) != 0 {
 		t.Error("examples of another language, or of held-out documents")
 	}
 }

@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"slices"
 	"strings"
 
 	"syncabel/internal/corpus"
@@ -11,11 +12,17 @@ import (
 // prompt draws a few. Only training documents may be given: a development or test sentence in a prompt would come back in the
 // synthetic data.
 type Style struct {
-	sentences map[styleKey][]string
+	sentences map[styleKey][]styled
 	Documents int // that sentences came from
 }
 
 type styleKey struct{ language, group string }
+
+// styled is a sentence with the answers of its marked mention.
+type styled struct {
+	text string
+	gold []corpus.Answer
+}
 
 // Bounds of the sentences that are shown.
 const (
@@ -27,7 +34,7 @@ const (
 // NewStyle collects sentences from the training documents of docs; the others are passed over. Sentences that hold brackets or
 // braces of their own stay out: a model would copy them.
 func NewStyle(docs []corpus.Document) *Style {
-	s := &Style{sentences: map[styleKey][]string{}}
+	s := &Style{sentences: map[styleKey][]styled{}}
 	seen := map[string]bool{}
 	for i := range docs {
 		if docs[i].Split == "train" {
@@ -56,17 +63,17 @@ func (s *Style) document(d *corpus.Document, seen map[string]bool) {
 		}
 		seen[plain] = true
 		marked := d.Text[sp.Start:m.Spans[0].Start] + "[" + m.Text + "]" + d.Text[m.Spans[0].End:sp.End]
-		s.sentences[key] = append(s.sentences[key], tidy(marked))
+		s.sentences[key] = append(s.sentences[key], styled{tidy(marked), m.Gold})
 	}
 }
 
-// Draw returns n sentences of a language for a concept of some groups, the same for the same seed. A group without sentences
-// borrows from the language's others; without any there are none.
-func (s *Style) Draw(language string, groups []string, n int, seed uint64) []string {
+// Draw returns n sentences of a language for a concept of some groups, the same for the same seed; none marks the concept itself. A
+// group without sentences borrows from the language's others; without any there are none.
+func (s *Style) Draw(language, concept string, groups []string, n int, seed uint64) []string {
 	if s == nil || n == 0 {
 		return nil
 	}
-	var pool []string
+	var pool []styled
 	for _, g := range groups {
 		if pool = s.sentences[styleKey{language, g}]; len(pool) > 0 {
 			break
@@ -78,15 +85,16 @@ func (s *Style) Draw(language string, groups []string, n int, seed uint64) []str
 	var out []string
 	for i := 0; i < n && len(pool) > 0 && len(out) < len(pool); i++ {
 		x := pool[mix(seed+uint64(i))%uint64(len(pool))]
-		if !contains(out, x) {
-			out = append(out, x)
+		own := slices.ContainsFunc(x.gold, func(a corpus.Answer) bool { return slices.Contains(a, concept) })
+		if !own && !slices.Contains(out, x.text) {
+			out = append(out, x.text)
 		}
 	}
 	return out
 }
 
 // largest returns the sentences of the language's largest group.
-func (s *Style) largest(language string) []string {
+func (s *Style) largest(language string) []styled {
 	var best styleKey
 	for k, list := range s.sentences {
 		if k.language == language && (len(list) > len(s.sentences[best]) || len(list) == len(s.sentences[best]) && k.group < best.group) {
@@ -94,15 +102,6 @@ func (s *Style) largest(language string) []string {
 		}
 	}
 	return s.sentences[best]
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // mix is the finisher of splitmix64.

@@ -160,7 +160,7 @@ func (g *Gates) Record(r Record) (docs []corpus.Document, rejected []Rejected) {
 			continue
 		}
 		g.Passed++
-		d.ID = fmt.Sprintf("synthetic:%s:%s:%d", r.Concept, r.Language, n+1)
+		d.ID = fmt.Sprintf("synthetic:%s:%s:%d", r.Concept, cmp.Or(r.Prompt, r.Language), n+1) // a prompt's name ends in its language
 		d.Mentions[0].ID = d.ID + ".1"
 		docs = append(docs, d)
 	}

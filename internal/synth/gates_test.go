@@ -265,3 +265,14 @@ func FuzzPlan(f *testing.F) {
 		}
 	})
 }
+
+// TestDocumentIDs: two prompts of one language give documents of different names.
+func TestDocumentIDs(t *testing.T) {
+	kb := demoKB(t)
+	id := kb.ID(kb.Normalized("gout")[0])
+	c := Check(kb, []Record{{Concept: id, Language: "en", Prompt: "pubmed.en", Answer: "Colchicine settled the [gout] of his ankle in two days."},
+		{Concept: id, Language: "en", Prompt: "clinical.en", Answer: "Urate 9.8, red toe, [gout] again after the wedding."}}, nil, Options{})
+	if len(c.Documents) != 2 || c.Documents[0].ID == c.Documents[1].ID {
+		t.Errorf("%+v", c.Documents)
+	}
+}

@@ -83,26 +83,34 @@ func goVariant() variant {
 }
 
 func goTile(rows int) tileFunc {
-	return func(kc int, ap *float32, ars, aks int, bp *float32, bks int, cp *float32, ldc int, add int) {
-		a, b := unsafe.Slice(ap, (rows-1)*ars+(kc-1)*aks+1), unsafe.Slice(bp, (kc-1)*bks+8)
-		c := unsafe.Slice(cp, (rows-1)*ldc+8)
+	return func(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add int) {
 		for r := range rows {
-			for half := 0; half < 8; half += 4 {
-				var s0, s1, s2, s3 float32
-				for k := range kc {
-					x := a[r*ars+k*aks]
-					row := b[k*bks+half : k*bks+half+4 : k*bks+half+4]
-					s0 += x * row[0]
-					s1 += x * row[1]
-					s2 += x * row[2]
-					s3 += x * row[3]
-				}
-				out := c[r*ldc+half : r*ldc+half+4]
-				if add != 0 {
-					s0, s1, s2, s3 = s0+out[0], s1+out[1], s2+out[2], s3+out[3]
-				}
-				out[0], out[1], out[2], out[3] = s0, s1, s2, s3
-			}
+			row := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(c), 4*r*ldc)), 8)
+			x := unsafe.Add(unsafe.Pointer(a), 4*r*ars)
+			goRow(kc, x, 4*aks, unsafe.Pointer(b), 4*bks, row[:4], add)
+			goRow(kc, x, 4*aks, unsafe.Add(unsafe.Pointer(b), 16), 4*bks, row[4:], add)
 		}
 	}
+}
+
+// goRow computes four columns of one row. Four sums and their operands are what the compiler keeps in registers; pointers, in
+// steps of bytes, spare it the checks that would take longer than the products. The last step does not move them past the
+// operands.
+func goRow(kc int, a unsafe.Pointer, aks int, b unsafe.Pointer, bks int, c []float32, add int) {
+	var s0, s1, s2, s3 float32
+	for k := 0; ; {
+		x, y := *(*float32)(a), (*[4]float32)(b)
+		s0 += x * y[0]
+		s1 += x * y[1]
+		s2 += x * y[2]
+		s3 += x * y[3]
+		if k++; k == kc {
+			break
+		}
+		a, b = unsafe.Add(a, aks), unsafe.Add(b, bks)
+	}
+	if add != 0 {
+		s0, s1, s2, s3 = s0+c[0], s1+c[1], s2+c[2], s3+c[3]
+	}
+	c[0], c[1], c[2], c[3] = s0, s1, s2, s3
 }

@@ -45,6 +45,7 @@ func main() {
 	write("tile_amd64.go", decl.Bytes())
 	writeDots()
 	writeElements()
+	writeNEON()
 }
 
 func write(path string, b []byte) {

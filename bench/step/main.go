@@ -73,6 +73,7 @@ func main() {
 	rate := func(ns []float64) float64 { return float64(s.tokens) / slices.Min(ns) * 1e9 }
 	fmt.Printf("d 256, 6 layers, V %d, %d tokens in examples of %d, %d threads, variant %s, best of %d rounds\n", s.vocab, s.tokens, s.length, s.threads, kernel.Variant(), *rounds)
 	fmt.Printf("%-44s %7.0f tokens/s  (%.0f GF/s by 6 x parameters)\n", "syncabel", rate(own), rate(own)*6*float64(params)/1e9)
+	fmt.Printf("%-44s %.0f M parameters, peak resident memory %s\n", "", float64(params)/1e6, peakMemory())
 	for _, p := range peers {
 		var r []float64
 		for i := range own {
@@ -81,6 +82,17 @@ func main() {
 		slices.Sort(r)
 		fmt.Printf("%-44s %7.0f tokens/s  ratio %.2f (%.2f to %.2f)\n", p.name, rate(p.ns), r[len(r)/2], r[0], r[len(r)-1])
 	}
+}
+
+// peakMemory is this process's, where the system tells.
+func peakMemory() string {
+	b, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	return "unknown"
 }
 
 // ours returns a function that makes a step and says its nanoseconds.

@@ -143,11 +143,12 @@ func (g *gemmCall) column(ap []float32, i0, i1, j, kb, kc, add int) {
 	v := g.v
 	c0 := j * v.cols
 	cols := min(v.cols, g.n-c0)
-	b, bks := &g.b[0], g.ldb
+	var b *float32
+	bks := v.cols
 	if g.inB && cols == v.cols {
-		b = &g.b[kb*g.ldb+c0]
+		b, bks = &g.b[kb*g.ldb+c0], g.ldb
 	} else {
-		b, bks = &g.bp[(j-g.first)*v.cols*g.k+kb*v.cols], v.cols
+		b = &g.bp[(j-g.first)*v.cols*g.k+kb*v.cols]
 	}
 	for i := i0; i < i1; i++ {
 		r0 := i * v.rows

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"syncabel/internal/kernel"
 )
 
 func tinyConfig(t testing.TB) Config {
@@ -118,6 +121,10 @@ func TestSessionEqualsForward(t *testing.T) {
 
 // The number of threads changes nothing, and a model learns to repeat.
 func TestTrainingIsDeterministicAndLearns(t *testing.T) {
+	eachVariant(t, trainingIsDeterministicAndLearns)
+}
+
+func trainingIsDeterministicAndLearns(t *testing.T) {
 	var first []float64
 	for _, threads := range []int{1, 2, 3} {
 		m := New(tinyConfig(t), 5)
@@ -143,6 +150,83 @@ func TestTrainingIsDeterministicAndLearns(t *testing.T) {
 	}
 	if last := first[len(first)-1]; last > first[0]/2 {
 		t.Errorf("loss went from %g to %g", first[0], last)
+	}
+}
+
+// eachVariant runs f on every instruction set of this machine.
+func eachVariant(t *testing.T, f func(t *testing.T)) {
+	for _, name := range kernel.Variants() {
+		t.Run(name, func(t *testing.T) {
+			if err := kernel.SetVariant(name); err != nil {
+				t.Fatal(err)
+			}
+			defer kernel.SetVariant("")
+			f(t)
+		})
+	}
+}
+
+// sequence lays n tokens out one after the other.
+func sequence(n int) []Row {
+	rows := make([]Row, n)
+	path := make([]int32, n)
+	for i := range rows {
+		path[i] = int32(i)
+		rows[i] = Row{Token: int32(i * 7 % 50), Pos: int32(i), Node: int32(i), Path: path[:i]}
+	}
+	return rows
+}
+
+// Logits are the same bits however rows are batched and however many threads there are.
+func TestSessionBitIdentical(t *testing.T) {
+	c := tinyConfig(t)
+	nodes := make([]int32, 40)
+	for i := range nodes {
+		nodes[i] = int32(i)
+	}
+	eachVariant(t, func(t *testing.T) {
+		var first []float32
+		for _, threads := range []int{1, 2, 3} {
+			s := NewSession(New(c, 3), SessionOptions{Nodes: 64, Threads: threads})
+			for _, step := range []int{1, 2, 5, 13, 40} {
+				rows := sequence(len(nodes))
+				for lo := 0; lo < len(rows); lo += step {
+					if err := s.Run(rows[lo:min(lo+step, len(rows))]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				logits := make([]float32, len(nodes)*c.Vocab)
+				for lo := 0; lo < len(nodes); lo += step {
+					s.Logits(nodes[lo:min(lo+step, len(nodes))], logits[lo*c.Vocab:])
+				}
+				if first == nil {
+					first = logits
+				}
+				if !slices.Equal(first, logits) {
+					t.Fatalf("%d threads, %d rows at a time: other bits than one row on one thread", threads, step)
+				}
+			}
+			s.Close()
+		}
+	})
+}
+
+func TestDecodingAllocatesNothing(t *testing.T) {
+	c := tinyConfig(t)
+	s := NewSession(New(c, 3), SessionOptions{Nodes: 64, Threads: 2})
+	defer s.Close()
+	rows, logits, z := sequence(20), make([]float32, 5*c.Vocab), make([]float64, 5)
+	nodes := []int32{15, 16, 17, 18, 19}
+	f := func() {
+		if err := s.Run(rows); err != nil {
+			t.Error(err)
+		}
+		s.Logits(nodes, logits)
+		s.LogZ(logits, z)
+	}
+	f()
+	if n := testing.AllocsPerRun(10, f); n > 0 {
+		t.Errorf("%v allocations a run", n)
 	}
 }
 

@@ -159,6 +159,9 @@ func startTorch(dir string, pythons []string, s shape) (peers []*peer) {
 		log.Fatal(err)
 	}
 	for _, python := range pythons {
+		if python == "" {
+			continue
+		}
 		for _, mode := range []string{"eager", "compile"} {
 			for _, threads := range slices.Compact([]int{1, s.threads}) {
 				cmd := exec.Command(python, append([]string{script}, append(s.args(), fmt.Sprint(threads), mode)...)...)
@@ -171,13 +174,17 @@ func startTorch(dir string, pythons []string, s shape) (peers []*peer) {
 }
 
 func startLLMC(dir, source string, s shape) []*peer {
+	if source == "" {
+		fmt.Println("peer llm.c is absent: -llmc DIR")
+		return nil
+	}
 	bin := filepath.Join(dir, "step_llmc")
 	if err := os.WriteFile(bin+".c", llmcSource, 0o600); err != nil {
 		log.Fatal(err)
 	}
 	cc := exec.Command("cc", "-Ofast", "-march=native", "-fopenmp", "-DOMP", "-I", source, "-o", bin, bin+".c", "-lm")
-	if out, err := cc.CombinedOutput(); source == "" || err != nil {
-		fmt.Printf("peer llm.c is absent (-llmc DIR): %v %.200s\n", err, out)
+	if out, err := cc.CombinedOutput(); err != nil {
+		fmt.Printf("peer llm.c is absent: %v %.200s\n", err, out)
 		return nil
 	}
 	cmd := exec.Command(bin, append([]string{bin + ".bin"}, s.args()...)...)

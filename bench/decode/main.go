@@ -121,8 +121,6 @@ func (o *ours) rest(j job) {
 }
 
 func (o *ours) do(job) {
-	o.s.Begin()
-	defer o.s.End()
 	if err := o.s.Run(o.rows); err != nil {
 		log.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func (p *Pool) enter(worker int) bool {
 // a few dozen nanoseconds, so these are about 0.2 and 10 ms.
 const (
 	parkAfter    = 1 << 12
-	parkAfterHot = 1 << 18
+	parkAfterHot = 1 << 16
 )
 
 func (p *Pool) work(worker int) {

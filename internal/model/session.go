@@ -74,6 +74,7 @@ func NewFrozenSession(f *Frozen, opt SessionOptions) *Session {
 	s.head = newProjection(pack, f.head)
 	s.cos, s.sin = c.rope(min(c.Context, opt.Nodes)) // a path is no longer than the arena
 	s.bind()
+	s.pool.Begin() // a search thinks between its passes, for less time than waking a thread takes
 	return s
 }
 
@@ -98,12 +99,6 @@ func (s *Session) Context() int { return min(s.f.Config.Context, s.nodes) }
 
 // Vocab returns V.
 func (s *Session) Vocab() int { return s.f.Config.Vocab }
-
-// Begin and End bracket a search: in between, idle threads stay awake.
-func (s *Session) Begin() { s.pool.Begin() }
-
-// End closes what Begin opened.
-func (s *Session) End() { s.pool.End() }
 
 func (s *Session) grow(t int) {
 	if t <= s.cap {

@@ -73,6 +73,7 @@ func NewTrainer(m *Model, opt TrainerOptions) *Trainer {
 	opt.Beta1, opt.Beta2 = cmp.Or(opt.Beta1, 0.9), cmp.Or(opt.Beta2, 0.98)
 	opt.Eps, opt.Clip, opt.EmbedLR = cmp.Or(opt.Eps, 1e-8), cmp.Or(opt.Clip, 1), cmp.Or(opt.EmbedLR, embedGain)
 	pool := kernel.NewPool(opt.Threads)
+	pool.Begin() // threads stay awake between steps
 	t := &Trainer{m: m, opt: opt, pool: pool, net: network{m: m, pool: pool, recompute: opt.Recompute}}
 	t.g.g = NewEmpty(m.Config)
 	n := m.Params()
@@ -130,8 +131,6 @@ func (t *Trainer) Gradient(b *Batch) (StepStats, error) {
 	if err := t.check(b); err != nil {
 		return StepStats{}, err
 	}
-	t.pool.Begin()
-	defer t.pool.End()
 	clear(t.g.g.arena)
 	t.net.forward(b)
 	t.g.grow(len(b.Tokens))

@@ -73,7 +73,7 @@ func (g *gemmCall) plan(threads int) {
 		threads = 1
 	}
 	g.inA = g.m <= 8 || g.n <= 2*v.cols && (g.op != TN || g.k <= v.kc)
-	g.inB = g.inB || g.op != NT && g.m <= 6*v.rows && g.k <= v.kc
+	g.inB = g.op != NT && g.m <= 6*v.rows && g.k <= v.kc
 	if g.chunk == 0 {
 		g.chunk = min(g.nb, max(chunkFloats/(g.k*v.cols), 8))
 	}

@@ -35,7 +35,7 @@ func GemmPacked(p *Pool, m int, a []float32, lda int, pw *Packed, c []float32, l
 	}
 	v := pw.variant
 	w := p.workspace()
-	w.call = gemmCall{v: v, op: NT, m: m, n: pw.n, k: pw.k, a: a, lda: lda, b: a, c: c, ldc: ldc, bp: pw.data, chunk: (pw.n + v.cols - 1) / v.cols}
+	w.call = gemmCall{v: v, op: NT, m: m, n: pw.n, k: pw.k, a: a, lda: lda, c: c, ldc: ldc, bp: pw.data, chunk: (pw.n + v.cols - 1) / v.cols}
 	w.call.plan(p.Threads())
 	w.call.run(p, w)
 }

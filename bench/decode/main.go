@@ -5,7 +5,7 @@
 //
 // DIR holds llama.cpp v0.4.0 as the npm package @node-llama-cpp/linux-x64 3.21.1 ships it (bins/linux-x64), with links
 // libllama.so and libggml.so to the versioned files; libffi must be installed. Without it syncabel is measured alone. A ratio
-// is the peer's time over ours, the median over rounds.
+// is the peer's time over ours, the median over rounds. With -bandwidth it compares decoding with a loop that reads memory.
 package main
 
 import (
@@ -45,8 +45,13 @@ func main() {
 	threads := flag.Int("threads", runtime.NumCPU(), "threads of both")
 	libs := flag.String("llama", "", "folder with llama.cpp's libraries")
 	rounds := flag.Int("rounds", 9, "alternations")
+	onlyBandwidth := flag.Bool("bandwidth", false, "compare decoding with bfloat16 weights with a loop that reads memory, and nothing else")
 	flag.Parse()
 	runtime.GOMAXPROCS(*threads)
+	if *onlyBandwidth {
+		bandwidth(*threads)
+		return
+	}
 	c, err := model.Preset("base", 8192)
 	if err != nil {
 		log.Fatal(err)

@@ -151,8 +151,9 @@ func MulT(p *Pool, m int, x []float32, ldx int, w Matrix, y []float32, ldy int) 
 const serialMul = 1 << 17
 
 // mulRows is the number of weight rows that one task takes: about 64 KB, which stay in the second cache for all rows of x.
+// Larger tasks leave one thread waiting for the other.
 func mulRows(w Matrix) int {
-	return max(4, (1<<16)/(w.Cols*w.Type.Size())&^3)
+	return max(8, (1<<16)/(w.Cols*w.Type.Size())&^7)
 }
 
 // mulCall is what the tasks of one MulT need.

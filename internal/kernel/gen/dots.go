@@ -106,7 +106,14 @@ func (d dots) kernel(w *bytes.Buffer) {
 	for i := range d.m * d.nr {
 		p("\t%s %s, %s, %s", zero, d.r(i), d.r(i), d.r(i))
 	}
+	ahead := d.nr * d.width * d.load.size // bytes of W that a step takes, and fetches of the next group
+	if d.nr > 1 {
+		p("\tLEAQ (BX)(R9*%d), R13", d.nr)
+	}
 	p("loop:")
+	for at := 0; at < ahead && d.nr > 1; at += 64 {
+		p("\tPREFETCHT1 %d(R13)", at)
+	}
 	wr, xr := d.m*d.nr, d.m*d.nr+min(d.nr, 4)
 	for j0 := 0; j0 < d.nr; j0 += 4 {
 		for j := j0; j < min(j0+4, d.nr); j++ {
@@ -122,6 +129,9 @@ func (d dots) kernel(w *bytes.Buffer) {
 				p("\tVFMADD231PS %s, %s, %s", x, d.r(wr+j-j0), d.r(d.acc(i, j)))
 			}
 		}
+	}
+	if d.nr > 1 {
+		p("\tADDQ $%d, R13", ahead)
 	}
 	p("\tADDQ $%d, SI\n\tADDQ $%d, DI\n\tADDQ $%d, R11\n\tSUBQ $%d, CX\n\tJNZ loop", 4*d.width*d.m, d.load.size*d.width, d.load.size*d.width, d.width)
 	p("\tMOVQ DX, DI")

@@ -33,7 +33,7 @@ func (inspectCmd) Help() string {
 
 // Run prints what an artefact holds.
 func (c *inspectCmd) Run(a *app) error {
-	kind, counts, err := c.inspect()
+	kind, counts, err := c.inspect(a)
 	if err != nil {
 		return err
 	}
@@ -46,13 +46,13 @@ func (c *inspectCmd) Run(a *app) error {
 	return printCounts(a.out, kind, counts, c.JSON)
 }
 
-func (c *inspectCmd) inspect() (string, map[string]int64, error) {
+func (c *inspectCmd) inspect(a *app) (string, map[string]int64, error) {
 	st, err := os.Stat(c.Path)
 	if err != nil {
 		return "", nil, fmt.Errorf("inspecting: %w", err)
 	}
 	if !st.IsDir() {
-		return inspectFile(c.Path)
+		return a.inspectFile(c.Path)
 	}
 	if rec, err := pipeline.ReadRun(c.Path); err == nil {
 		return rec.Kind, rec.Counts, nil
@@ -71,7 +71,7 @@ func (c *inspectCmd) inspect() (string, map[string]int64, error) {
 }
 
 // inspectFile recognises a file by its name, which stages fix.
-func inspectFile(path string) (string, map[string]int64, error) {
+func (a *app) inspectFile(path string) (string, map[string]int64, error) {
 	switch base := filepath.Base(path); {
 	case base == pipeline.RunName:
 		rec, err := pipeline.ReadRun(filepath.Dir(path))
@@ -100,7 +100,7 @@ func inspectFile(path string) (string, map[string]int64, error) {
 		}
 		return "corpus", map[string]int64{"documents": int64(len(docs)), "mentions": int64(corpus.Mentions(docs))}, nil
 	case base == prediction.FileName, strings.HasSuffix(base, ".tsv"):
-		preds, err := readPredictions(path)
+		preds, err := a.readPredictions(path)
 		if err != nil {
 			return "", nil, err
 		}

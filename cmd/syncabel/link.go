@@ -161,8 +161,7 @@ func (w *linkWriter) plain(r io.Reader, name string) error {
 func looksPubTator(r *bufio.Reader) bool {
 	head, _ := r.Peek(min(r.Buffered(), 4096))
 	line, _, _ := strings.Cut(string(head), "\n")
-	parts := strings.SplitN(line, "|", 3)
-	return len(parts) == 3 && (parts[1] == "t" || parts[1] == "a")
+	return looksPubTatorLine(line)
 }
 
 // maxLine bounds one line of a stream.

@@ -53,6 +53,8 @@ type cli struct {
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
 	Compare compareCmd `cmd:"" help:"Compare two prediction files, paired."`
+	Report  reportCmd  `cmd:"" help:"One page about prediction files: tables, plots, errors."`
+	Judge   judgeCmd   `cmd:"" help:"Ask language models, or clinicians, whether wrong answers are as good as the gold ones."`
 	Serve   serveCmd   `cmd:"" help:"Answer over HTTP: API, page, review."`
 	Inspect inspectCmd `cmd:"" help:"Say what an artefact holds."`
 	Export  exportCmd  `cmd:"" help:"Write an artefact for other programs."`

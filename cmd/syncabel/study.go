@@ -13,6 +13,7 @@ import (
 
 type studyCmd struct {
 	Run    studyRunCmd    `cmd:"" help:"Run the grid of a config; finished cells are reused."`
+	Select studySelectCmd `cmd:"" help:"Propose which documents to annotate next, or simulate what that saves."`
 	Report studyReportCmd `cmd:"" help:"Draw the curves of a study, finished or not, without training anything."`
 }
 

@@ -6,6 +6,7 @@ import (
 	"syncabel/internal/corpus"
 	"syncabel/internal/prediction"
 	"syncabel/internal/stat"
+	"syncabel/internal/text"
 )
 
 // EndToEnd scores predictions whose mentions were found in the raw text, not given.
@@ -17,10 +18,18 @@ type EndToEnd struct {
 	Spans  PRF `json:"spans"`
 	Groups PRF `json:"groups"`
 	Linked PRF `json:"linked"`
+
+	Overlap  PRF `json:"overlap"`  // as Linked, spans that share a character
+	Concepts PRF `json:"concepts"` // distinct concepts of a document, wherever they stand
+	Missed   int `json:"missed"`   // annotated mentions that nothing found touches
+	Spurious int `json:"spurious"` // mentions found where nothing is annotated
 }
 
 // PRF is precision, recall and their harmonic mean.
 type PRF struct {
+	Gold      int           `json:"gold"`
+	Found     int           `json:"found"`
+	Right     int           `json:"right"`
 	Precision stat.Interval `json:"precision"`
 	Recall    stat.Interval `json:"recall"`
 	F1        stat.Interval `json:"f1"`
@@ -38,7 +47,7 @@ func ScoreEndToEnd(docs []corpus.Document, preds []prediction.Prediction, group 
 		found[preds[i].Document] = append(found[preds[i].Document], &preds[i])
 	}
 	e := &EndToEnd{Found: len(preds)}
-	var spans, groups, linked []matches
+	var spans, groups, linked, overlap, concepts []matches
 	for i := range docs {
 		d, list := &docs[i], found[docs[i].ID]
 		e.Gold += len(d.Mentions)
@@ -47,19 +56,70 @@ func ScoreEndToEnd(docs []corpus.Document, preds []prediction.Prediction, group 
 		answered := slices.DeleteFunc(slices.Clone(list), func(p *prediction.Prediction) bool { return len(p.Candidates) == 0 })
 		meant := slices.DeleteFunc(slices.Clone(d.Mentions), func(m corpus.Mention) bool { return m.NIL() })
 		linked = append(linked, match(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return answers(m, p, opt) }))
+		overlap = append(overlap, pairs(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return touches(m, p) && answers(m, p, opt) }))
+		concepts = append(concepts, distinct(meant, answered))
+		e.untouched(d.Mentions, list)
 	}
-	e.Spans, e.Groups, e.Linked = prf(spans, opt), prf(groups, opt), prf(linked, opt)
+	e.Spans, e.Groups, e.Linked, e.Overlap, e.Concepts = prf(spans, opt), prf(groups, opt), prf(linked, opt), prf(overlap, opt), prf(concepts, opt)
 	return e
 }
 
 // match pairs found with annotated mentions of equal bounds.
 func match(gold []corpus.Mention, found []*prediction.Prediction, right func(*corpus.Mention, *prediction.Prediction) bool) matches {
+	return pairs(gold, found, func(m *corpus.Mention, p *prediction.Prediction) bool { return m.Span() == outer(p) && right(m, p) })
+}
+
+// outer are the outer bounds of a found mention.
+func outer(p *prediction.Prediction) text.Span { return corpus.Mention{Spans: p.Spans}.Span() }
+
+func touches(m *corpus.Mention, p *prediction.Prediction) bool {
+	a, b := m.Span(), outer(p)
+	return a.Start < b.End && b.Start < a.End
+}
+
+// untouched counts what stands alone on either side.
+func (e *EndToEnd) untouched(gold []corpus.Mention, found []*prediction.Prediction) {
+	for i := range gold {
+		if !slices.ContainsFunc(found, func(p *prediction.Prediction) bool { return touches(&gold[i], p) }) {
+			e.Missed++
+		}
+	}
+	for _, p := range found {
+		if !slices.ContainsFunc(gold, func(m corpus.Mention) bool { return touches(&m, p) }) {
+			e.Spurious++
+		}
+	}
+}
+
+// distinct compares the concepts that a document is about; of alternatives the first counts.
+func distinct(gold []corpus.Mention, found []*prediction.Prediction) matches {
+	meant, named := map[string]bool{}, map[string]bool{}
+	for _, m := range gold {
+		for _, id := range m.Gold[0] {
+			meant[id] = true
+		}
+	}
+	for _, p := range found {
+		for _, id := range p.Candidates[0].IDs() {
+			named[id] = true
+		}
+	}
+	m := matches{found: float64(len(named)), gold: float64(len(meant))}
+	for id := range named {
+		if meant[id] {
+			m.right++
+		}
+	}
+	return m
+}
+
+// pairs matches in reading order, each side at most once.
+func pairs(gold []corpus.Mention, found []*prediction.Prediction, fit func(*corpus.Mention, *prediction.Prediction) bool) matches {
 	m := matches{found: float64(len(found)), gold: float64(len(gold))}
 	used := make([]bool, len(gold))
 	for _, p := range found {
-		outer := corpus.Mention{Spans: p.Spans}.Span()
 		for i := range gold {
-			if !used[i] && gold[i].Span() == outer && right(&gold[i], p) {
+			if !used[i] && fit(&gold[i], p) {
 				used[i] = true
 				m.right++
 				break
@@ -80,15 +140,18 @@ func answers(m *corpus.Mention, p *prediction.Prediction, opt Options) bool {
 
 func prf(docs []matches, opt Options) PRF {
 	columns := make([]stat.Column, 3)
+	var out PRF
 	for _, d := range docs {
 		for i, v := range [][2]float64{{d.right, d.found}, {d.right, d.gold}, {2 * d.right, d.found + d.gold}} {
 			columns[i].Num, columns[i].Den = append(columns[i].Num, v[0]), append(columns[i].Den, v[1])
 		}
+		out.Gold, out.Found, out.Right = out.Gold+int(d.gold), out.Found+int(d.found), out.Right+int(d.right)
 	}
 	samples := opt.Samples
 	if samples <= 0 {
 		samples = stat.Samples
 	}
 	iv := stat.Bootstrap(columns, samples, opt.Seed)
-	return PRF{iv[0], iv[1], iv[2]}
+	out.Precision, out.Recall, out.F1 = iv[0], iv[1], iv[2]
+	return out
 }

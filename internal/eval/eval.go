@@ -202,7 +202,7 @@ func right(c *prediction.Candidate, gold [][]string, protocol string) (whole, pa
 	if c.Code == "" {
 		return false, false
 	}
-	parts := codes(c)
+	parts := c.IDs()
 	for _, g := range gold {
 		if protocol == Paper {
 			whole = whole || strings.Join(g, "+") == c.Code

@@ -100,9 +100,44 @@ func TestPublished(t *testing.T) {
 	if s := with.Strata[Composite]; s.N != 330 || math.Abs(s.Recall1.Value-0.218) > 0.0005 {
 		t.Errorf("composites: %+v", s)
 	}
+	// one part right in 65.2 %, part recall 44.9, Jaccard 40.1: recomputed from the same table
+	s := with.Strata[Composite]
+	for _, x := range [][2]float64{{s.Lenient.Value, 0.652}, {s.PartRecall.Value, 0.449}, {s.Jaccard.Value, 0.401}} {
+		if math.Abs(x[0]-x[1]) > 0.002 {
+			t.Errorf("parts of composites: %.4f, want %.3f", x[0], x[1])
+		}
+	}
 	c, err := Compare(published(t, "spaccc.with"), published(t, "spaccc.without"), Options{Protocol: Paper})
-	if err != nil || math.Abs(c.Recall1.Low-0.022) > 0.002 || math.Abs(c.Recall1.High-0.035) > 0.002 {
+	if err != nil || len(c.Gained) != 589 || len(c.Lost) != 331 || math.Abs(c.Recall1.Low-0.022) > 0.002 || math.Abs(c.Recall1.High-0.035) > 0.002 {
 		t.Errorf("paired interval %+v %v", c.Recall1, err)
+	}
+}
+
+// TestPublishedVerdicts reproduces the shares of the released judges' labels, in percent of all rows: STRICT, EXACT, NARROW, BROAD,
+// PARTIAL, NO_RELATION of the second judge, and what of them the first gave where it was noted.
+func TestPublishedVerdicts(t *testing.T) {
+	labels := []string{"STRICT", "EXACT", "NARROW", "BROAD", "PARTIAL", "NO_RELATION"}
+	for file, want := range map[string][2][6]float64{
+		"spaccc.with":    {{67.0, 5.6, 5.9, 10.3, 0.7, 10.5}, {67.0, 2.5, 5.5, 9.5, 0.7, 14.8}},
+		"spaccc.without": {{64.2, 4.7, 4.3, 12.2, 0.8, 13.9}, {64.2, 2.0, 4.4, 11.2, 0.8, 17.4}},
+		"emea.with":      {{79.0, 6.4, 2.3, 4.8, 0, 7.5}, {79.0, 3.6, 4.6, 3.1, 0, 9.7}},
+		"emea.without":   {{72.9, 5.1, 3.5, 5.8, 0, 12.7}, {72.9, 1.5, 6.0, 4.9, 0, 14.7}},
+	} {
+		preds := published(t, file)
+		for judge, name := range []string{"LLM_Evaluation_v2", "LLM_Evaluation"} {
+			for i := range preds {
+				preds[i].Verdict = preds[i].Verdicts[name]
+			}
+			v := countVerdicts(preds)
+			if v.N != len(preds) || v.Missing != 0 {
+				t.Errorf("%s, %s: %+v", file, name, v)
+			}
+			for i, l := range labels {
+				if got := 100 * float64(v.Counts[l]) / float64(v.N); math.Abs(got-want[judge][i]) > 0.051 {
+					t.Errorf("%s, %s: %s %.2f %%, want %.1f", file, name, l, got, want[judge][i])
+				}
+			}
+		}
 	}
 }
 

@@ -11,24 +11,13 @@ type parts struct {
 	recall, precision, jaccard float64
 }
 
-// codes returns the concept IDs of a candidate.
-func codes(c *prediction.Candidate) []string {
-	if len(c.Parts) > 0 {
-		return c.Parts
-	}
-	if c.Code == "" {
-		return nil
-	}
-	return []string{c.Code}
-}
-
 // partsOf compares the first candidate with the gold answer it shares most with.
 func partsOf(p *prediction.Prediction) parts {
 	var best parts
 	if len(p.Candidates) == 0 {
 		return best
 	}
-	named := codes(&p.Candidates[0])
+	named := p.Candidates[0].IDs()
 	if len(named) == 0 {
 		return best
 	}

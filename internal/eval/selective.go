@@ -17,18 +17,9 @@ type Selective struct {
 	AURC  float64         `json:"aurc"` // mean share of wrong answers over all coverages; 0 is perfect
 	Curve []stat.Coverage `json:"curve"`
 	// Of probabilities only.
-	ECE   float64 `json:"ece,omitempty"`
-	Brier float64 `json:"brier,omitempty"`
-	Bins  []Bin   `json:"reliability,omitempty"`
-}
-
-// A Bin is a part of the reliability diagram.
-type Bin struct {
-	Low        float64 `json:"low"`
-	High       float64 `json:"high"`
-	N          int     `json:"n"`
-	Confidence float64 `json:"confidence"`
-	Accuracy   float64 `json:"accuracy"`
+	ECE   float64    `json:"ece,omitempty"`
+	Brier float64    `json:"brier,omitempty"`
+	Bins  []stat.Bin `json:"reliability,omitempty"`
 }
 
 // Points of the coverage-accuracy curve and bins of the reliability diagram.
@@ -74,10 +65,7 @@ func selective(preds []prediction.Prediction, list []outcome) *Selective {
 		return s
 	}
 	s.Of = "probability"
-	bins := stat.Reliability(values, right, reliabilityBins)
-	s.ECE, s.Brier = stat.ECE(bins), stat.Brier(values, right)
-	for _, b := range bins {
-		s.Bins = append(s.Bins, Bin(b))
-	}
+	s.Bins = stat.Reliability(values, right, reliabilityBins)
+	s.ECE, s.Brier = stat.ECE(s.Bins), stat.Brier(values, right)
 	return s
 }

@@ -225,7 +225,7 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 		return nil, fmt.Errorf("mention %q of document %q has type %q, which is no semantic group of the knowledge base (%s): map it in [link.group_map]",
 			m.Text, d.ID, m.Type, strings.Join(l.kb.Groups(), ", "))
 	}
-	t.sentence = readable(d, m, sentences)
+	t.sentence = text.Marked(d.Text, m.Span(), sentences)
 	if l.opt.Coordinate && l.stage0 != nil {
 		t.surface = l.coordinate(t.group, t.surface, d.Language)
 	}
@@ -268,16 +268,6 @@ func (l *Linker) render(t *task, memory []markup.Link) {
 			}
 		}
 	}
-}
-
-// readable returns the sentence with the mention in brackets, for people who read errors.
-func readable(d *corpus.Document, m *corpus.Mention, sentences []text.Span) string {
-	w, ok := text.SentenceOf(sentences, m.Span())
-	sp := m.Span()
-	if !ok || !w.Contains(sp) {
-		return ""
-	}
-	return d.Text[w.Start:sp.Start] + "[" + d.Text[sp.Start:sp.End] + "]" + d.Text[sp.End:w.End]
 }
 
 // predict turns the ranked candidates of a task into its prediction.

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"syncabel/internal/prediction"
 	"syncabel/internal/report"
-	"syncabel/internal/stat"
 	"syncabel/internal/terminology"
 )
 
@@ -17,31 +15,6 @@ func (d *data) name(id string) string {
 		return ""
 	}
 	return d.k.Concept(i).PreferredName("")
-}
-
-// noGroup stands for a first candidate that is no concept, or for none.
-const noGroup = "none"
-
-// confusion counts the group that was searched against that of the first candidate's concept.
-func confusion(kb *terminology.KB, preds []prediction.Prediction) *stat.Confusion {
-	var annotated, found []string
-	for i := range preds {
-		p := &preds[i]
-		if len(p.Gold) == 0 {
-			continue
-		}
-		group := noGroup
-		if len(p.Candidates) > 0 {
-			if c, ok := kb.Index(p.Candidates[0].Code); ok {
-				groups := kb.Concept(c).Groups()
-				if group = groups[0]; slices.Contains(groups, p.Group) {
-					group = p.Group
-				}
-			}
-		}
-		annotated, found = append(annotated, p.Group), append(found, group)
-	}
-	return stat.Confuse(annotated, found, kb.Groups())
 }
 
 // cards describe the corpus, the synthetic sentences and the models.

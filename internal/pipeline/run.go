@@ -215,7 +215,7 @@ func (r *runner) report(d *data, systems []*System, models []*fitted, docs []cor
 	rep := &report.Report{Title: r.cfg.Name, Note: r.cfg.Note, Program: r.opt.Program, Split: r.cfg.Link.Split, Documents: len(docs),
 		Protocol: rows[0].res.Protocol, Lenient: rows[0].res.Lenient}
 	for _, x := range rows {
-		out := report.Row{System: x.name, Model: x.model, Mode: x.mode, Seeds: len(x.seeds), Overall: x.res.Overall, Strata: x.res.Strata, Selective: x.res.Selective}
+		out := report.Row{System: x.name, Model: x.model, Mode: x.mode, Seeds: len(x.seeds), Overall: x.res.Overall, Strata: x.res.Strata, Selective: x.res.Selective, Verdicts: x.res.Verdicts}
 		for _, s := range x.seeds {
 			out.BySeed = append(out.BySeed, s.Result.Overall.Recall1.Value)
 		}
@@ -232,7 +232,7 @@ func (r *runner) report(d *data, systems []*System, models []*fitted, docs []cor
 	r.describe(rep, d, models)
 	last := rows[len(rows)-1]
 	rep.Errors = report.Errors(last.preds, report.MaxErrors, d.name)
-	rep.Confusion, rep.ConfusionOf = confusion(d.k, last.preds), last.name
+	rep.Confusion, rep.ConfusionOf = eval.Groups(d.k, last.preds), last.name
 	rep.Cards = cards(rep, d, models)
 	return rep, rep.Write(filepath.Join(r.opt.Out, "report"))
 }

@@ -43,7 +43,7 @@ type stage struct {
 // made before are not taken for new ones.
 //
 //	1  2026-11: first
-//	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker; synth: gates of mentions and near-duplicates
+//	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker; synth: gates of mentions and near-duplicates; eval: credit for parts, confidence, more strata
 //	3  2026-11: model: attention by blocks, residuals added by the products; tune, link: calibration
 //	4  2026-11: model: sums over k in blocks of 384 on AVX-512
 func stageVersion(kind string) string {
@@ -52,7 +52,7 @@ func stageVersion(kind string) string {
 		return kind + " 4"
 	case "tune", "link":
 		return kind + " 3"
-	case "kb", "trie", "synth":
+	case "kb", "trie", "synth", "eval":
 		return kind + " 2"
 	}
 	return kind + " 1"

@@ -145,6 +145,9 @@ func (r *studyRunner) Run(_ context.Context, c study.Cell) (study.Outcome, error
 		return study.Outcome{}, err
 	}
 	if r.mode == link.Hybrid {
+		if err := r.fitRanker(d); err != nil {
+			return study.Outcome{}, err
+		}
 		if err := r.fitWeights(d, f); err != nil {
 			return study.Outcome{}, err
 		}
@@ -173,7 +176,7 @@ func (r *studyRunner) narrow(c study.Cell, cfg *Train) *data {
 	label := ""
 	if c.Fraction < 1 && cfg.Mode != dataset.SynthOnly {
 		d.train = corpus.Subset(d.train, c.Fraction, c.Seed)
-		label = "documents " + strconv.FormatFloat(c.Fraction, 'g', -1, 64)
+		label = fmt.Sprintf("documents %g drawn %d", c.Fraction, c.Seed)
 	}
 	if cfg.Mode == dataset.SynthOnly {
 		d.train = nil

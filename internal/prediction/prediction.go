@@ -3,7 +3,11 @@
 // neither model nor network.
 package prediction
 
-import "syncabel/internal/text"
+import (
+	"slices"
+
+	"syncabel/internal/text"
+)
 
 // A Prediction is one linked mention.
 type Prediction struct {
@@ -37,4 +41,24 @@ type Candidate struct {
 	LogProb     float64  `json:"logprob,omitempty"` // model log-probability of the best name, 0 when no model was asked
 	Source      []string `json:"source,omitempty"`  // stages that gave it: "beam", "dictionary", "memory", "tfidf", "abbreviation"
 	Parts       []string `json:"parts,omitempty"`   // concept IDs of a composite
+}
+
+// IDs returns the concept IDs that the candidate names: its parts, or its code; none where it is no concept.
+func (c *Candidate) IDs() []string {
+	if len(c.Parts) > 0 || c.Code == "" {
+		return c.Parts
+	}
+	return []string{c.Code}
+}
+
+// GoldRank is the rank, from 1, of the first candidate that names a part of a gold answer; 0 when none does.
+func (p *Prediction) GoldRank() int {
+	for r := range p.Candidates {
+		for _, id := range p.Candidates[r].IDs() {
+			if slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.Contains(g, id) }) {
+				return r + 1
+			}
+		}
+	}
+	return 0
 }

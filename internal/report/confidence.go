@@ -82,3 +82,23 @@ func at(curve []stat.Coverage, coverage float64) string {
 	}
 	return "-"
 }
+
+// VerdictTable is what judges said about each system: shares of all its mentions, with what is missing. It has no rows where nobody
+// judged.
+func (r *Report) VerdictTable() Table {
+	labels := []string{"STRICT", "EXACT", "NARROW", "BROAD", "PARTIAL", "NO_RELATION"}
+	t := Table{Head: append(append([]string{"system", "n"}, labels...), "missing", "STRICT or EXACT"), Notes: []string{"Percent of n. A verdict that nobody gave is missing and counts as not appropriate."}}
+	for _, row := range r.Rows {
+		v := row.Verdicts
+		if v == nil {
+			continue
+		}
+		cells := []string{row.System, fmt.Sprint(v.N)}
+		share := func(n int) string { return fmt.Sprintf("%.1f (%d)", 100*float64(n)/float64(v.N), n) }
+		for _, l := range labels {
+			cells = append(cells, share(v.Counts[l]))
+		}
+		t.Rows = append(t.Rows, append(cells, share(v.Missing), Percent(v.Appropriate)))
+	}
+	return t
+}

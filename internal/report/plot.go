@@ -114,8 +114,8 @@ func ticks(a axis) []float64 {
 		step *= 2
 	}
 	var out []float64
-	for k := math.Ceil(a.Low/step - 1e-9); k*step <= a.High+1e-9; k++ {
-		out = append(out, k*step)
+	for k := math.Ceil(a.Low/step-1e-9) + 0; k*step <= a.High+1e-9; k++ {
+		out = append(out, k*step+0) // no minus zero
 	}
 	return out
 }
@@ -178,7 +178,8 @@ func yRange(title string, lines []line) axis {
 			lo, hi = min(lo, d.Y, orValue(d.Low, d)), max(hi, d.Y, d.High)
 		}
 	}
-	return axis{Title: title, Low: max(math.Floor(lo*10)/10, 0), High: min(max(math.Ceil(hi*10)/10, lo+0.1), 1), Percent: true}
+	lo = min(max(math.Floor(lo*10)/10, 0), 0.9)
+	return axis{Title: title, Low: lo, High: min(max(math.Ceil(hi*10)/10, lo+0.1), 1), Percent: true}
 }
 
 // orValue is the lower bound of a dot that has an interval.

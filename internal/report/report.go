@@ -45,6 +45,7 @@ type Row struct {
 	Strata  map[string]eval.Cell `json:"strata"`
 
 	Selective *eval.Selective `json:"selective,omitempty"` // nil where predictions have no confidence
+	Verdicts  *eval.Verdicts  `json:"verdicts,omitempty"`  // nil where nobody judged
 }
 
 // A Comparison is a paired difference of Recall@1, A minus B.
@@ -84,7 +85,7 @@ func Errors(preds []prediction.Prediction, limit int, name func(id string) strin
 	var out []Error
 	for i := range preds {
 		p := &preds[i]
-		if len(p.Gold) == 0 || len(out) == limit || goldRank(p, 1) == 1 {
+		if len(p.Gold) == 0 || len(out) == limit || p.GoldRank() == 1 {
 			continue
 		}
 		var gold []string
@@ -100,20 +101,10 @@ func Errors(preds []prediction.Prediction, limit int, name func(id string) strin
 	return out
 }
 
-// goldRank is the rank of the first of the best k candidates that names a part of a gold answer, from 1; 0: none.
-func goldRank(p *prediction.Prediction, k int) int {
-	for r, c := range p.Candidates[:min(k, len(p.Candidates))] {
-		if slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.Contains(g, c.Code) }) {
-			return r + 1
-		}
-	}
-	return 0
-}
-
 // why says what can be known about an error from the prediction itself.
 func why(p *prediction.Prediction, name func(string) string) []string {
 	var out []string
-	rank := goldRank(p, len(p.Candidates))
+	rank := p.GoldRank()
 	switch {
 	case !slices.ContainsFunc(p.Gold, func(g []string) bool { return slices.ContainsFunc(g, func(id string) bool { return name(id) != "" }) }):
 		out = append(out, "gold is not in the knowledge base")
@@ -212,15 +203,15 @@ func (r *Report) Tables() []Table {
 	if cut < 0 {
 		cut = len(columns)
 	}
-	out := []Table{r.table(columns[:cut])}
+	out := []Table{r.Table(columns[:cut])}
 	if cut < len(columns) {
-		out = append(out, r.table(columns[cut:]))
+		out = append(out, r.Table(columns[cut:]))
 	}
 	return out
 }
 
-// table has one line a system, one column a stratum.
-func (r *Report) table(columns []string) Table {
+// Table has one line a system, one column a stratum.
+func (r *Report) Table(columns []string) Table {
 	t := Table{Head: []string{""}, Rows: [][]string{{"mentions"}}}
 	for _, c := range columns {
 		t.Head = append(t.Head, ColumnTitle(c))

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -26,8 +27,8 @@ type Study struct {
 // Tables are the curves as tables: one with the crossings, one a curve with its points.
 func (s *Study) Tables() []Table {
 	r := s.Results
-	out := []Table{{Caption: fmt.Sprintf("%s: share of the %d annotated documents at which a mode reaches what %s reaches with all of them (Recall@1 %.1f), with 95 %% intervals over test documents and seeds",
-		s.Title, r.Documents, r.Reference, 100*r.Level),
+	out := []Table{{Caption: fmt.Sprintf("%s: share of the %d annotated documents at which a mode reaches %swhat %s reaches with all of them (Recall@1 %.1f), with 95 %% intervals over test documents and seeds",
+		s.Title, r.Documents, targetText(r.Target), r.Reference, 100*r.Level),
 		Head:  []string{"mode", "reached at", "documents", "mentions", "resamples that reach it", "with all documents", "minus " + r.Reference},
 		Notes: []string{"~ where the interval holds zero; 'not reached' where no share of the grid does."}}}
 	for _, c := range r.Curves {
@@ -45,6 +46,14 @@ func (s *Study) Tables() []Table {
 		out = append(out, t)
 	}
 	return out
+}
+
+// targetText names a target other than the whole.
+func targetText(target float64) string {
+	if target == 0 || target == 1 {
+		return ""
+	}
+	return fmt.Sprintf("%g %% of ", 100*target)
 }
 
 func orDash(reached *float64, v float64) string {
@@ -111,7 +120,7 @@ func (s *Study) Plots() []figure {
 		}
 		p.Y = yRange("Recall@1, %", p.Lines)
 		if i == 0 {
-			p.Levels = []level{{s.Results.Level, s.Results.Reference + " with all documents"}}
+			p.Levels = []level{{s.Results.Level * cmp.Or(s.Results.Target, 1), targetText(s.Results.Target) + s.Results.Reference + " with all documents"}}
 		}
 		out = append(out, figure{Title: "Recall@1, " + x.title, Plot: p})
 	}

@@ -78,3 +78,18 @@ func TestAUROC(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkBootstrapPeer does what scripts/bootstrap_numpy.py does: 889 documents, which hold some 40,000 mentions, in 20 strata.
+func BenchmarkBootstrapPeer(b *testing.B) {
+	columns := make([]Column, 20)
+	for i := range columns {
+		columns[i] = Column{make([]float64, 889), make([]float64, 889)}
+		for d := range columns[i].Num {
+			columns[i].Den[d] = float64((d*7 + i) % 45)
+			columns[i].Num[d] = float64((d*7 + i) % 45 * 7 / 10)
+		}
+	}
+	for b.Loop() {
+		Bootstrap(columns, Samples, 1)
+	}
+}

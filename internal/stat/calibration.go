@@ -8,10 +8,11 @@ import (
 
 // A Bin is one interval of predicted probability with what happened in it.
 type Bin struct {
-	Low, High  float64 // of the probability; the last bin includes its upper edge
-	N          int
-	Confidence float64 // mean probability
-	Accuracy   float64 // share that was right
+	Low        float64 `json:"low"` // of the probability; the last bin includes its upper edge
+	High       float64 `json:"high"`
+	N          int     `json:"n"`
+	Confidence float64 `json:"confidence"` // mean probability
+	Accuracy   float64 `json:"accuracy"`   // share that was right
 }
 
 // Reliability sorts predictions into bins of equal width over [0,1] (Guo et al. 2017, arXiv 1706.04599). Empty bins stay, with N 0.

@@ -50,6 +50,7 @@ type Curve struct {
 type Results struct {
 	Reference string  `json:"reference"` // curve whose last point is to be reached
 	Level     float64 `json:"level"`     // its Recall@1 with all documents
+	Target    float64 `json:"target"`    // share of it that is to be reached
 	Documents int     `json:"documents"` // of training
 	Seeds     int     `json:"seeds"`
 	Cells     int     `json:"cells"`
@@ -59,8 +60,9 @@ type Results struct {
 
 // Options of Analyse.
 type Options struct {
-	Reference string // name of the mode to be reached; its first curve counts
-	Cells     int    // of the whole grid; 0: as many as there are outcomes
+	Reference string  // name of the mode to be reached; its first curve counts
+	Cells     int     // of the whole grid; 0: as many as there are outcomes
+	Target    float64 // share of the reference's result that counts as reaching it; default 1
 	Eval      eval.Options
 }
 
@@ -79,8 +81,8 @@ func Analyse(outcomes []Outcome, read Reader, opt Options) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &analysis{cells: cells, samples: len(cells[0].draws[0])}
-	res := &Results{Reference: opt.Reference, Cells: len(outcomes), Missing: max(opt.Cells-len(outcomes), 0)}
+	a := &analysis{cells: cells, samples: len(cells[0].draws[0]), target: cmp.Or(opt.Target, 1)}
+	res := &Results{Reference: opt.Reference, Target: a.target, Cells: len(outcomes), Missing: max(opt.Cells-len(outcomes), 0)}
 	list := series(outcomes)
 	at := slices.IndexFunc(list, func(s Series) bool { return s.Mode == opt.Reference })
 	if at < 0 {
@@ -137,6 +139,7 @@ func load(outcomes []Outcome, read Reader, opt eval.Options) ([]*cellData, error
 type analysis struct {
 	cells   []*cellData
 	samples int
+	target  float64
 }
 
 func (a *analysis) find(o Outcome) *cellData {
@@ -193,7 +196,7 @@ func (a *analysis) curve(s Series, points [][]Outcome, reference *mean) Curve {
 		p.Cost = meanCost(seeds)
 		c.Points = append(c.Points, p)
 	}
-	c.Crossing = crossing(c.Points, means, reference)
+	c.Crossing = crossing(c.Points, means, reference, a.target)
 	if end := a.last(points); end != nil {
 		c.Difference = stat.TestOf(end.value[0]-reference.value[0], end.draws[0], reference.draws[0])
 	}
@@ -214,10 +217,10 @@ func meanCost(seeds []Outcome) Cost {
 
 // crossing finds the share in the means and in each resample. Resamples in which it is never reached count as later than any
 // share.
-func crossing(points []Point, means []*mean, reference *mean) Crossing {
+func crossing(points []Point, means []*mean, reference *mean, target float64) Crossing {
 	never := points[len(points)-1].Fraction + 1
 	at := func(value func(*mean) float64) float64 {
-		goal := value(reference)
+		goal := target * value(reference)
 		for i, m := range means {
 			v := value(m)
 			if v < goal {

@@ -121,3 +121,12 @@ func abbreviationLists(language string) []string {
 	}
 	return []string{en, fr, es}
 }
+
+// Marked returns the sentence around a span with the span in brackets, for people who read errors; "" when no sentence holds it.
+func Marked(s string, sp Span, sentences []Span) string {
+	w, ok := SentenceOf(sentences, sp)
+	if !ok || !w.Contains(sp) {
+		return ""
+	}
+	return s[w.Start:sp.Start] + "[" + s[sp.Start:sp.End] + "]" + s[sp.End:w.End]
+}

@@ -136,13 +136,13 @@ func (m *unigram) unknown(t *Tokenizer, dst []int32, s string) []int32 {
 // newUnigram checks the model part of a tokenizer.json of type Unigram.
 func (t *Tokenizer) newUnigram(f *modelJSON) error {
 	if f.UnkID == nil || *f.UnkID < 0 || int(*f.UnkID) >= len(f.scores) {
-		return fmt.Errorf("Unigram without unk_id is not supported")
+		return fmt.Errorf("model Unigram without unk_id is not supported")
 	}
 	m := &unigram{scores: f.scores, unk: *f.UnkID, back: f.ByteFallback}
 	low := math.Inf(1)
 	for _, s := range f.scores {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
-			return fmt.Errorf("Unigram score %g is not finite", s)
+			return fmt.Errorf("score %g of model Unigram is not finite", s)
 		}
 		low = min(low, s)
 	}

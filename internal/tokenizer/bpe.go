@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"container/heap"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -187,37 +186,60 @@ type link struct{ id, prev, next int32 }
 
 // candidate is a possible merge of the unit at and the one after it.
 type candidate struct {
-	merge
-	at   int32
-	pair pair
+	order uint64 // rank, then place: the smallest is next
+	id    int32
+	pair  pair
 }
 
+func (c *candidate) at() int32 { return int32(uint32(c.order)) }
+
+// candidates is a heap by order. container/heap would box every candidate.
 type candidates []candidate
 
-func (h candidates) Len() int { return len(h) }
-func (h candidates) Less(i, j int) bool {
-	return h[i].rank < h[j].rank || h[i].rank == h[j].rank && h[i].at < h[j].at
+func (h *candidates) push(c candidate) {
+	q := append(*h, c)
+	i := len(q) - 1
+	for i > 0 && c.order < q[(i-1)/2].order {
+		q[i] = q[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	q[i], *h = c, q
 }
-func (h candidates) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *candidates) Push(x any)   { *h = append(*h, x.(candidate)) }
-func (h *candidates) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
+
+func (h *candidates) pop() candidate {
+	q := *h
+	top, last := q[0], q[len(q)-1]
+	q = q[:len(q)-1]
+	i := 0
+	for {
+		k := 2*i + 1
+		if k+1 < len(q) && q[k+1].order < q[k].order {
+			k++
+		}
+		if k >= len(q) || q[k].order >= last.order {
+			break
+		}
+		q[i] = q[k]
+		i = k
+	}
+	if len(q) > 0 {
+		q[i] = last
+	}
+	*h = q
+	return top
 }
 
 // mergeLong is merge for long words: a heap of candidates over a linked list.
 func (m *bpe) mergeLong(ids []int32) int {
 	list := make([]link, len(ids))
-	var queue candidates
+	queue := make(candidates, 0, len(ids))
 	offer := func(at int32) {
 		if at < 0 || list[at].next < 0 {
 			return
 		}
 		p := pair{list[at].id, list[list[at].next].id}
 		if r := m.at(p.a, p.b); r.rank != noRank {
-			heap.Push(&queue, candidate{r, at, p})
+			queue.push(candidate{uint64(r.rank)<<32 | uint64(at), r.id, p})
 		}
 	}
 	for i, id := range ids {
@@ -228,17 +250,18 @@ func (m *bpe) mergeLong(ids []int32) int {
 		offer(int32(i))
 	}
 	for len(queue) > 0 {
-		c := heap.Pop(&queue).(candidate)
-		a := &list[c.at]
+		c := queue.pop()
+		at := c.at()
+		a := &list[at]
 		if a.id != c.pair.a || a.next < 0 || list[a.next].id != c.pair.b {
 			continue // out of date
 		}
 		b := &list[a.next]
 		a.id, a.next, b.id = c.id, b.next, -1
 		if a.next >= 0 {
-			list[a.next].prev = c.at
+			list[a.next].prev = at
 		}
-		offer(c.at)
+		offer(at)
 		offer(a.prev)
 	}
 	n := 0

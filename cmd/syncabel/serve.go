@@ -27,7 +27,7 @@ type serveCmd struct {
 	Addr     string   `default:"127.0.0.1:8417" help:"Address to listen on; port 0 chooses one."`
 	Model    string   `help:"Variant of the run; default: its last."`
 	Seed     uint64   `help:"Seed of the variant; default: its first."`
-	Mode     string   `enum:"hybrid,beam-trie,beam-hf,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, free or lexical."`
+	Mode     string   `enum:"hybrid,ranked,beam-trie,beam-hf,certified-top1,free,lexical" default:"hybrid" help:"hybrid, ranked, beam-trie, beam-hf, certified-top1, free or lexical."`
 	NIL      float64  `name:"nil" help:"Abstain where no candidate is right with more than this probability; 0: as the run's config says."`
 	Language string   `default:"en" help:"Language of texts that do not say: en, fr, es."`
 	Workers  int      `help:"Mentions linked at the same time; default: one a processor for small models, else one."`

@@ -47,7 +47,7 @@ func (linkCmd) Help() string {
   printf '%s\n' '{"id":"1","text":"No [jaundice]{Findings}.","language":"en"}' | syncabel link --run syncabel-demo --json -
 
 A line of JSON is a document of this program ("text", "mentions" with "spans" in bytes and "type") or has marks in its "text". A file
-whose name ends in .txt is one document; of other files each line is one. Where nothing is marked, mentions and their semantic groups
+whose name ends in .txt is one document, in which only [mention]{Group} is a mark; of other files each line is one. Where nothing is marked, mentions and their semantic groups
 are found by names, by abbreviations that the text explains, and by what training annotated.`
 }
 
@@ -149,7 +149,10 @@ func (w *linkWriter) plain(r io.Reader, name string) error {
 	if !utf8.Valid(b) {
 		return fmt.Errorf("reading %s: it is not UTF-8 text: convert it first", name)
 	}
-	d, err := w.marked(string(b))
+	d := corpus.Document{Text: string(b)}
+	if w.cmd.Detect == "never" || strings.Contains(d.Text, "]{") { // brackets alone are nothing special in a note
+		d, err = w.marked(d.Text)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w (or give --detect=always, which takes brackets as text)", name, err)
 	}

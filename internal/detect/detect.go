@@ -155,17 +155,16 @@ type seen struct{ group, times int }
 
 // known lists the strings that complete may carry on.
 func (v *view) known(list []found) map[string]seen {
-	out := map[string]seen{}
+	out, groups := map[string]seen{}, map[string]int{}
 	for _, f := range list {
-		if s := v.doc.Text[f.span.Start:f.span.End]; distinctive(s) {
+		s := v.doc.Text[f.span.Start:f.span.End]
+		if groups[s] = f.group; distinctive(s) {
 			out[s] = seen{f.group, out[s].times + 1}
 		}
 	}
 	for _, a := range v.abbreviations {
-		for _, f := range list {
-			if v.doc.Text[f.span.Start:f.span.End] == a.Long {
-				out[a.Short] = seen{f.group, len(v.doc.Text)}
-			}
+		if g, ok := groups[a.Long]; ok {
+			out[a.Short] = seen{g, len(v.doc.Text)}
 		}
 	}
 	return out

@@ -4,8 +4,10 @@ package link
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,6 +17,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"syncabel/internal/model"
+	"syncabel/internal/oracle"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/trie"
@@ -182,4 +186,84 @@ func BenchmarkExpand(b *testing.B) {
 	tr := inventedTrie(b, inventedTokenizer(b), 20_000)
 	b.ResetTimer()
 	b.ReportMetric(float64(expand(b, tr).Nanoseconds()), "ns/node")
+}
+
+// TestCostPerMention: from ten thousand to five million names, what a mention costs grows no faster than the logarithm of their
+// number. The model is untrained, so its beams stay apart longer than a trained one's.
+func TestCostPerMention(t *testing.T) {
+	if os.Getenv("SYNCABEL_SLOW") == "" {
+		t.Skip("set SYNCABEL_SLOW=1: half a minute and 2 GB")
+	}
+	tok := inventedTokenizer(t)
+	c, err := model.Preset("tiny", tok.VocabSize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.BOS, c.EOS = 0, 1
+	m := model.New(c, 1)
+	var first float64
+	for _, names := range []int{10_000, 100_000, 1_000_000, 5_200_000} {
+		tr := inventedTrie(t, tok, names)
+		cost := 0.0
+		for range 3 { // the least of three, as neighbours only add
+			if each := searchCost(t, tr, m, 320).Seconds(); cost == 0 || each < cost {
+				cost = each
+			}
+		}
+		if first == 0 {
+			first = cost
+		}
+		growth, allowed := cost/first, math.Log(float64(tr.Leaves()))/math.Log(10_000)
+		t.Logf("%8d names: %.2f ms of processor a mention, %.2f times that of the first; the logarithm grows by %.2f", tr.Leaves(), 1000*cost, growth, allowed)
+		if growth > allowed {
+			t.Errorf("cost of %d names grew by %.2f", tr.Leaves(), growth)
+		}
+	}
+}
+
+// searchCost returns the processor time that beamTrie takes for one of n mentions. One thread, so that waiting is not counted.
+func searchCost(t testing.TB, tr *trie.Trie, m *model.Model, n int) time.Duration {
+	o := oracle.NewNative(model.NewSession(m, model.SessionOptions{Nodes: 16384, Threads: 1}))
+	defer o.Close()
+	rng := rand.New(rand.NewPCG(1, 9))
+	start := cpuTime()
+	for range n / 16 {
+		if err := beamTrie(context.Background(), tr, o, drawSearches(tr, rng, 16), 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return (cpuTime() - start) / time.Duration(n)
+}
+
+// drawSearches begins searches after invented prompts.
+func drawSearches(tr *trie.Trie, rng *rand.Rand, n int) []*search {
+	root, _ := tr.Root("G")
+	out := make([]*search, n)
+	for i := range out {
+		prompt := []int32{0, 5, 6, 7, 8}
+		for range 6 {
+			prompt = append(prompt, 10+rng.Int32N(1000))
+		}
+		out[i] = &search{prompt: prompt, live: []hypothesis{{node: root}}}
+	}
+	return out
+}
+
+// BenchmarkBeamTrie searches with five beams among twenty thousand names by an untrained model of the preset tiny.
+func BenchmarkBeamTrie(b *testing.B) {
+	tok := inventedTokenizer(b)
+	tr := inventedTrie(b, tok, 20_000)
+	c, err := model.Preset("tiny", tok.VocabSize())
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.BOS, c.EOS = 0, 1
+	m := model.New(c, 1)
+	var spent time.Duration
+	n := 0
+	for b.Loop() {
+		spent += searchCost(b, tr, m, 160)
+		n++
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(n), "cpu-ns/mention")
 }

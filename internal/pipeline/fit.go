@@ -278,11 +278,25 @@ func arena(f *model.Frozen) int {
 }
 
 func (r *runner) open(f *fitted) (*opened, error) {
-	return openModel(f.model.path, f.trie.path, f.model.man.Files[tokenizer.FileName].SHA256, r.opt.Threads)
+	return openModel(f.model.path, f.trie.path, trieOf{f.model.man.Files[tokenizer.FileName].SHA256, f.trie.man.Inputs["kb"]}, r.opt.Threads)
 }
 
-// openModel opens a model folder and a trie, which must have been built with its tokenizer.
-func openModel(modelDir, trieDir, tokenizerHash string, threads int) (*opened, error) {
+// trieOf says by hashes what a trie must have been built of.
+type trieOf struct{ tokenizer, kb string }
+
+// check reports a trie whose tokens or concepts mean something else to the parts it is to work with.
+func (w trieOf) check(t *trie.Trie, dir string) error {
+	if t.Tokenizer() != w.tokenizer {
+		return fmt.Errorf("the trie in %s was built with another tokenizer than the model's: delete it and run again", dir)
+	}
+	if t.KB() != w.kb {
+		return fmt.Errorf("the trie in %s was built for another knowledge base: delete it and run again", dir)
+	}
+	return nil
+}
+
+// openModel opens a model folder and a trie.
+func openModel(modelDir, trieDir string, want trieOf, threads int) (*opened, error) {
 	tok, err := tokenizer.Load(filepath.Join(modelDir, tokenizer.FileName))
 	if err != nil {
 		return nil, err
@@ -296,10 +310,10 @@ func openModel(modelDir, trieDir, tokenizerHash string, threads int) (*opened, e
 		m.Close()
 		return nil, err
 	}
-	if t.Tokenizer() != tokenizerHash {
+	if err := want.check(t, trieDir); err != nil {
 		m.Close()
 		t.Close()
-		return nil, fmt.Errorf("the trie in %s was built with another tokenizer than the model in %s: delete it and run again", trieDir, modelDir)
+		return nil, err
 	}
 	s := model.NewFrozenSession(m.Frozen, model.SessionOptions{Nodes: arena(m.Frozen), Threads: threads})
 	return &opened{tok, t, oracle.NewNative(s), m}, nil

@@ -85,7 +85,11 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range []string{rec.KB, rec.Corpus, rec.Ranker, m.Model, m.Trie, m.Weights} {
+	kbMan, err := artifact.Verify(filepath.Join(dir, rec.KB))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range []string{rec.Corpus, rec.Ranker, m.Model, m.Trie, m.Weights} {
 		if p == "" {
 			continue
 		}
@@ -109,7 +113,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), hash.SHA256, opt.Threads)
+	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), trieOf{hash.SHA256, kbMan.Hash()}, opt.Threads)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package text
 
 import (
+	"cmp"
+	"slices"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,6 +13,7 @@ import (
 // break, or at . ! ? followed by white space and something that can start a sentence, unless the full stop belongs to an
 // abbreviation, an initial, a number or a list label of the language ("en", "fr", "es"; others use all three lists).
 func Sentences(s, language string, keep []Span) []Span {
+	keep = joined(keep)
 	var out []Span
 	start := 0
 	emit := func(end int) {
@@ -41,29 +45,39 @@ func Sentences(s, language string, keep []Span) []Span {
 	return out
 }
 
-// SentenceOf returns the sentence that covers sp: from the sentence of its start to the sentence of its end.
+// SentenceOf returns the sentence that covers sp: from the sentence of its start to the sentence of its end. Sentences are in order, as
+// Sentences returns them.
 func SentenceOf(sentences []Span, sp Span) (Span, bool) {
-	found := false
-	var out Span
-	for _, s := range sentences {
-		if !s.Overlaps(sp) {
-			continue
-		}
-		if !found {
-			out, found = s, true
-		}
-		out.End = s.End
+	i := sort.Search(len(sentences), func(i int) bool { return sentences[i].End > sp.Start })
+	if i == len(sentences) || !sentences[i].Overlaps(sp) {
+		return Span{}, false
 	}
-	return out, found
+	out := sentences[i]
+	for ; i < len(sentences) && sentences[i].Overlaps(sp); i++ {
+		out.End = sentences[i].End
+	}
+	return out, true
 }
 
-func inside(keep []Span, at int) bool {
-	for _, k := range keep {
-		if k.Start < at && at < k.End {
-			return true
+// joined sorts spans and joins those that overlap.
+func joined(spans []Span) []Span {
+	list := slices.Clone(spans)
+	slices.SortFunc(list, func(a, b Span) int { return cmp.Compare(a.Start, b.Start) })
+	var out []Span
+	for _, s := range list {
+		if n := len(out); n > 0 && s.Start < out[n-1].End {
+			out[n-1].End = max(out[n-1].End, s.End)
+			continue
 		}
+		out = append(out, s)
 	}
-	return false
+	return out
+}
+
+// inside reports whether a cut would go through one of keep, which joined made.
+func inside(keep []Span, at int) bool {
+	i := sort.Search(len(keep), func(i int) bool { return keep[i].End > at })
+	return i < len(keep) && keep[i].Start < at
 }
 
 func trim(s string, a, b int) (int, int) {

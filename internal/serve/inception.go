@@ -73,7 +73,6 @@ type cas struct {
 	maxID   int
 	end     int               // byte at which the root ends
 	members int               // byte behind the last member of the view; 0: it has no list
-	prefix  string            // of the layer's name space
 	spaces  map[string]string // name space -> prefix, as the root declares them
 	layer   []Mention         // annotations of the layer
 }

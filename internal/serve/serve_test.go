@@ -35,7 +35,7 @@ var example = sync.OnceValues(func() (*terminology.KB, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.CopyFS(dir, demo.Files().(fs.FS)); err != nil {
+	if err := os.CopyFS(dir, demo.Files()); err != nil {
 		return nil, err
 	}
 	kb, _, err := pipeline.ReadKB(pipeline.KB{Format: "table", Paths: []string{"kb.tsv"}, Relations: "relations.tsv"}, func(p string) string { return filepath.Join(dir, p) })

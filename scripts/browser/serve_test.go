@@ -25,7 +25,7 @@ func program(t *testing.T) string {
 		return p
 	}
 	p := filepath.Join(t.TempDir(), "syncabel")
-	if out, err := exec.Command("go", "build", "-C", "..", "-o", p, "./cmd/syncabel").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-C", "../..", "-o", p, "./cmd/syncabel").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
 	return p

@@ -56,7 +56,7 @@ type found struct {
 func (d *Detector) tag(v *view, s words) []found {
 	var tags []uint8
 	if d.m.trained() {
-		tags = d.m.decode(v.features(s, nil), nil)
+		tags = d.m.decode(v.features(s, nil))
 	} else {
 		tags = v.dictionaryTags(s)
 	}
@@ -226,7 +226,7 @@ func (v *view) mark(a text.Abbreviation) {
 	at, _ := slices.BinarySearchFunc(v.words, a.At.Start, func(w text.Span, start int) int { return cmp.Compare(w.Start, start) })
 	start := a.At.Start - len(a.Long) - maxGap
 	for i := at - 1; i >= 0 && v.words[i].Start >= start; i-- {
-		if w := v.words[i]; w.End <= a.At.Start && containsWord(a.Long, v.doc.Text[w.Start:w.End]) {
+		if w := v.words[i]; w.End <= a.At.Start && strings.Contains(a.Long, v.doc.Text[w.Start:w.End]) {
 			v.long[i] = true
 		}
 	}

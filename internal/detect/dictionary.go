@@ -160,8 +160,6 @@ func (v *view) lower(i int) string {
 	return strings.ToLower(v.doc.Text[w.Start:w.End])
 }
 
-func containsWord(long, w string) bool { return strings.Contains(long, w) }
-
 // dictionaryTags are the decision where there is no tagger: names, and the short forms of names.
 func (v *view) dictionaryTags(s words) []uint8 {
 	out := make([]uint8, s.hi-s.lo)

@@ -126,9 +126,6 @@ func shape(s string) string {
 	return b.String()
 }
 
-// row is the weights of a feature, one a tag.
-type row []float32
-
 // scores adds up the weights of a word's features.
 func (m *Model) scores(f []feature, dst []float32) {
 	clear(dst)
@@ -141,8 +138,8 @@ func (m *Model) scores(f []feature, dst []float32) {
 	}
 }
 
-// decode finds the best tags of a sentence by Viterbi; penalty, where not nil, is added to the scores (word, tag).
-func (m *Model) decode(f [][]feature, penalty []float32) []uint8 {
+// decode finds the best tags of a sentence by Viterbi.
+func (m *Model) decode(f [][]feature) []uint8 {
 	n, k := len(f), m.tags()
 	if n == 0 {
 		return nil
@@ -166,9 +163,6 @@ func (m *Model) decode(f [][]feature, penalty []float32) []uint8 {
 				}
 			}
 			best[i*k+t], from[i*k+t] = top+cur[t], uint8(arg)
-			if penalty != nil {
-				best[i*k+t] += penalty[i*k+t]
-			}
 		}
 	}
 	out := make([]uint8, n)

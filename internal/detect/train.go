@@ -133,7 +133,7 @@ func (t *trainer) run(epochs int) {
 		for _, i := range t.rng.Perm(len(t.examples)) {
 			x := &t.examples[i]
 			t.step++
-			if got := t.m.decode(x.f, nil); !slices.Equal(got, x.gold) {
+			if got := t.m.decode(x.f); !slices.Equal(got, x.gold) {
 				t.pull(x, x.gold, 1)
 				t.pull(x, got, -1)
 			}

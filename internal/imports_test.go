@@ -21,7 +21,7 @@ var ranks = map[string]int{
 	"synth": 4, "dataset": 4, "ranker": 4, "oracle": 4, "detect": 4, "review": 4, "fhir": 4, "omop": 4,
 	"train": 5, "link": 5,
 	"judge": 4, "eval": 6, "study": 7, "report": 7, "pipeline": 8, "serve": 8, "demo": 9,
-	"corpus/annotator": 3, "corpus/cas": 3, "corpus/exchange": 4,
+	"corpus/annotator": 3, "corpus/cas": 3, "corpus/exchange": 4, "export": 6,
 	"llm": 0, "llm/fake": 1, // the latter a server for tests
 	"kernel/gen": 9, "demo/gen": 9, "terminology/invented/gen": 9, // programs of go generate
 }

@@ -9,7 +9,9 @@ import (
 )
 
 type exportCmd struct {
-	KB exportKBCmd `cmd:"" name:"kb" help:"Write a knowledge base for other programs."`
+	KB       exportKBCmd       `cmd:"" name:"kb" help:"Write a knowledge base for other programs."`
+	Examples exportExamplesCmd `cmd:"" help:"Write training examples for TRL, axolotl, LLaMA-Factory and NeMo AutoModel."`
+	Set      exportSetCmd      `cmd:"" help:"Write annotated documents as a data set with a card (BigBio, Parquet)."`
 }
 
 type exportKBCmd struct {

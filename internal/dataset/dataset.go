@@ -5,6 +5,7 @@ package dataset
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -25,17 +26,13 @@ const (
 	Synonym   = "kb-synonym" // a name with another name of its concept as target
 )
 
-// Mixing modes (docs/design: the paper's five).
-const (
-	HumanOnly     = "human_only"
-	SynthOnly     = "synth_only"
-	Full          = "full"           // both, in proportion to their numbers
-	FullUpsampled = "full_upsampled" // one to one, the smaller set recycled: the paper's
-)
-
 // Options of New.
 type Options struct {
 	Mode     string         // default FullUpsampled when there are synthetic documents, else HumanOnly
+	Ratio    float64        // of mode Ratio: human examples to every synthetic one
+	First    int            // of mode HumanFT: passes through the synthetic examples before the human ones; default 5, the paper's
+	Choice   string         // of the target name; default ChoiceTFIDF
+	Embedder Embedder       // of ChoiceEmbedding
 	Noisy    float64        // share of knowledge-base names per human example; 0 leaves them out
 	Synonym  float64        // share of synonym pairs per human example
 	Noise    float64        // chance that a human or synthetic mention is perturbed
@@ -69,20 +66,36 @@ type Set struct {
 	kb      *terminology.KB
 	vec     *lexical.Vectorizer
 	items   map[string][]Item
+	vectors map[string][]float32 // of ChoiceEmbedding, by text
 	shares  map[string]float64
 	Skipped map[string]int // why mentions gave no example, counted
 }
 
 // New builds examples from the training documents, the synthetic ones and the knowledge base.
-func New(kb *terminology.KB, vec *lexical.Vectorizer, human, synthetic []corpus.Document, opt Options) (*Set, error) {
+func New(ctx context.Context, kb *terminology.KB, vec *lexical.Vectorizer, human, synthetic []corpus.Document, opt Options) (*Set, error) {
 	s := &Set{opt: opt, kb: kb, vec: vec, items: map[string][]Item{}, Skipped: map[string]int{}}
 	s.opt.Mode = cmp.Or(opt.Mode, map[bool]string{true: FullUpsampled, false: HumanOnly}[len(synthetic) > 0])
-	if s.opt.Mode != SynthOnly {
-		s.documents(human, Human)
+	s.opt.First = cmp.Or(opt.First, Passes(SynthOnly))
+	if err := checkMode(s.opt.Mode); err != nil {
+		return nil, err
 	}
-	if s.opt.Mode != HumanOnly {
-		s.documents(synthetic, Synthetic)
+	if s.opt.Mode == SynthOnly {
+		human = nil
 	}
+	if s.opt.Mode == HumanOnly {
+		synthetic = nil
+	}
+	choose, err := s.chooser()
+	if err != nil {
+		return nil, err
+	}
+	if s.opt.Choice == ChoiceEmbedding {
+		if err := s.embed(ctx, human, synthetic); err != nil {
+			return nil, err
+		}
+	}
+	s.documents(human, Human, choose)
+	s.documents(synthetic, Synthetic, choose)
 	if opt.Noisy > 0 {
 		s.names()
 	}
@@ -103,10 +116,10 @@ func (s *Set) mix() error {
 		s.shares[Synthetic] = 1
 	case Full:
 		s.shares[Human], s.shares[Synthetic] = h/max(h+y, 1), y/max(h+y, 1)
-	case FullUpsampled:
+	case FullUpsampled, HumanFT:
 		s.shares[Human], s.shares[Synthetic] = 1, 1
-	default:
-		return fmt.Errorf("unknown mixing mode %q: have %s, %s, %s, %s", s.opt.Mode, HumanOnly, SynthOnly, Full, FullUpsampled)
+	case Ratio:
+		s.shares[Human], s.shares[Synthetic] = s.opt.Ratio, 1
 	}
 	s.shares[NoisyName], s.shares[Synonym] = s.opt.Noisy, s.opt.Synonym
 	total := 0.0
@@ -129,45 +142,6 @@ func (s *Set) Counts() map[string]int {
 		out[o] = len(list)
 	}
 	return out
-}
-
-// documents adds every mention that has a target.
-func (s *Set) documents(docs []corpus.Document, origin string) {
-	for i := range docs {
-		d := &docs[i]
-		var long map[string]string
-		if s.opt.Expand {
-			long = Expansions(d.Text)
-		}
-		var sentences []text.Span
-		if s.opt.Markup.Context != "" && s.opt.Markup.Context != markup.ContextNone {
-			sentences = text.Sentences(d.Text, d.Language, d.Spans())
-		}
-		var memory []markup.Link
-		for j := range d.Mentions {
-			m := &d.Mentions[j]
-			it, why := s.item(d, m, long)
-			if why != "" {
-				s.Skipped[why]++
-				continue
-			}
-			it.Origin, it.sentence, it.memory = origin, sentences, memory
-			memory = append(memory, markup.Link{Surface: m.Text, Names: s.remembered(&it)})
-			s.items[origin] = append(s.items[origin], it)
-		}
-	}
-}
-
-// remembered returns the names that later prompts of the document show for an item.
-func (s *Set) remembered(it *Item) []string {
-	if s.opt.Remembered == nil || it.Origin != Human {
-		return it.Names
-	}
-	i, ok := s.kb.Index(s.opt.Remembered(it.Doc.ID, it.Mention.ID))
-	if !ok || len(namesIn(s.kb.Concept(i), it.Language, it.Group)) == 0 {
-		return it.Names
-	}
-	return []string{s.target(i, it.Surface, it.Language, it.Group)}
 }
 
 // Expansions returns the long forms that a text gives for its short forms.
@@ -201,30 +175,6 @@ func Expand(mention string, long map[string]string) string {
 	return joinWords(words)
 }
 
-// item chooses the target of one mention, or says why there is none.
-func (s *Set) item(d *corpus.Document, m *corpus.Mention, long map[string]string) (Item, string) {
-	if m.NIL() {
-		return Item{}, "nil"
-	}
-	it := Item{Doc: d, Mention: m, Surface: m.Text, Language: d.Language}
-	if l := Expand(m.Text, long); l != m.Text {
-		it.Surface, it.Short = l, m.Text
-	}
-	for _, id := range m.Gold[0] {
-		i, ok := s.kb.Index(id)
-		if !ok {
-			return Item{}, "code not in knowledge base"
-		}
-		g := GroupOf(s.kb, m.Type, s.opt.GroupMap)
-		if g == "" || !slices.Contains(s.kb.Concept(i).Groups(), g) {
-			g = s.kb.Concept(i).Groups()[0]
-		}
-		it.Group = cmp.Or(it.Group, g)
-		it.Names = append(it.Names, s.target(i, it.Surface, d.Language, g))
-	}
-	return it, ""
-}
-
 // GroupOf maps an annotated type to a semantic group of the knowledge base: by the table, by equal name, or, when there is
 // only one group, that one. It returns "" when none fits.
 func GroupOf(kb *terminology.KB, typ string, table map[string]string) string {
@@ -239,13 +189,6 @@ func GroupOf(kb *terminology.KB, typ string, table map[string]string) string {
 		return groups[0]
 	}
 	return ""
-}
-
-// target returns the name of concept i nearest to the mention, among those of the document's language if it has any, in
-// the form that is this concept's own. The preferred name comes first, so it wins ties.
-func (s *Set) target(i int, surface, language, group string) string {
-	names := namesIn(s.kb.Concept(i), language, group)
-	return s.kb.TargetForm(i, names[s.vec.Nearest(surface, names)], group)
 }
 
 // namesIn returns the names a model may be taught to write for a concept, preferred first.
@@ -336,16 +279,16 @@ func (st *Stream) Skip(n int) {
 
 // draw picks the origin that is furthest behind its share, then its next item in this pass's random order.
 func (st *Stream) draw() (string, int, int) {
-	best := 0
+	best, total := -1, 0.0
 	for i, o := range st.origins {
+		if !st.has(o) {
+			continue
+		}
 		st.credit[i] += st.s.shares[o]
-		if st.credit[i] > st.credit[best] {
+		total += st.s.shares[o]
+		if best < 0 || st.credit[i] > st.credit[best] {
 			best = i
 		}
-	}
-	total := 0.0
-	for _, o := range st.origins {
-		total += st.s.shares[o]
 	}
 	st.credit[best] -= total
 	o := st.origins[best]
@@ -358,6 +301,16 @@ func (st *Stream) draw() (string, int, int) {
 		st.order[o] = rand.New(rand.NewPCG(seed, uint64(len(o)))).Perm(n)
 	}
 	return o, st.order[o][k%n], k / n
+}
+
+// has reports whether an origin takes part now: under HumanFT the synthetic examples come first, in so many passes, then the human
+// ones.
+func (st *Stream) has(origin string) bool {
+	if st.s.opt.Mode != HumanFT || len(st.s.items[Human]) == 0 || len(st.s.items[Synthetic]) == 0 {
+		return true
+	}
+	first := st.next[Synthetic] < st.s.opt.First*len(st.s.items[Synthetic])
+	return origin != Human && origin != Synthetic || (origin == Synthetic) == first
 }
 
 // Next returns the next example: prompt and target.
@@ -391,4 +344,18 @@ func (s *Set) surface(it *Item, pass int, rng *rand.Rand) string {
 		out = Perturb(out, rng)
 	}
 	return out
+}
+
+// An Example is one rendered example, as other trainers get it: not perturbed.
+type Example struct {
+	ID     string // document and mention
+	Prompt []markup.Segment
+	Target []markup.Segment
+}
+
+// Example renders an example of a sequence. The numbers of an origin follow the order of documents and mentions.
+func (s *Set) Example(ref Ref) Example {
+	it := &s.items[ref.Origin][ref.Index]
+	q := markup.Question{Doc: it.Doc, Mention: it.Mention, Group: it.Group, Surface: it.Surface, Sentences: it.sentence, Memory: it.memory}
+	return Example{ID: it.Doc.ID + "/" + it.Mention.ID, Prompt: markup.Prompt(q, s.opt.Markup), Target: markup.Target(it.Names)}
 }

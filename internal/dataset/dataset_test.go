@@ -46,7 +46,7 @@ func sample() (*terminology.KB, []corpus.Document) {
 func examples(t *testing.T, opt Options, n int) []string {
 	t.Helper()
 	kb, docs := sample()
-	set, err := New(kb, lexical.NewRetriever(kb, lexical.Options{Names: true}).Vectorizer(), docs, nil, opt)
+	set, err := New(t.Context(), kb, lexical.NewRetriever(kb, lexical.Options{Names: true}).Vectorizer(), docs, nil, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestSharesAndSkip(t *testing.T) {
 		t.Errorf("shares %v", count)
 	}
 	kb, docs := sample()
-	set, _ := New(kb, lexical.NewRetriever(kb, lexical.Options{Names: true}).Vectorizer(), docs, nil, opt)
+	set, _ := New(t.Context(), kb, lexical.NewRetriever(kb, lexical.Options{Names: true}).Vectorizer(), docs, nil, opt)
 	st := set.Stream()
 	st.Skip(250)
 	for i := 250; i < 300; i++ {
@@ -106,7 +106,7 @@ func TestSharesAndSkip(t *testing.T) {
 
 func TestUnknownMode(t *testing.T) {
 	kb, docs := sample()
-	_, err := New(kb, lexical.NewRetriever(kb, lexical.Options{Names: true}).Vectorizer(), docs, nil, Options{Mode: "half"})
+	_, err := New(t.Context(), kb, lexical.NewRetriever(kb, lexical.Options{Names: true}).Vectorizer(), docs, nil, Options{Mode: "half"})
 	if err == nil || !strings.Contains(err.Error(), FullUpsampled) {
 		t.Errorf("%v", err)
 	}

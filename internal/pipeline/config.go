@@ -106,7 +106,10 @@ type Synth struct {
 // Train says how a model is made, examples included.
 type Train struct {
 	Name    string  `toml:"name"`
-	Mode    string  `toml:"mode"`    // mixing: human_only, synth_only, full, full_upsampled; default by what there is
+	Mode    string  `toml:"mode"`    // mixing: human_only, synth_only, full, full_upsampled, human_only_ft, ratio; default by what there is
+	Ratio   float64 `toml:"ratio"`   // of mode ratio: human examples to every synthetic one
+	First   int     `toml:"first"`   // of mode human_only_ft: passes through the synthetic examples before the human ones; default 5
+	Choice  string  `toml:"choice"`  // of the target among a concept's names: tfidf (default), edit, preferred
 	Noisy   float64 `toml:"noisy"`   // perturbed names of the knowledge base per human example
 	Synonym float64 `toml:"synonym"` // synonym pairs per human example
 	Noise   float64 `toml:"noise"`   // chance that a human or synthetic mention is perturbed

@@ -135,7 +135,7 @@ func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) erro
 			return err
 		}
 	}
-	set, err := dataset.New(d.k, d.stage0.Vectorizer(), d.train, d.written, opt)
+	set, err := dataset.New(r.ctx, d.k, d.stage0.Vectorizer(), d.train, d.written, opt)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) erro
 }
 
 func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {
-	return dataset.Options{Mode: cfg.Mode, Noisy: cfg.Noisy, Synonym: cfg.Synonym, Noise: cfg.Noise, Both: cfg.Both, Expand: l.Expand,
+	return dataset.Options{Mode: cfg.Mode, Ratio: cfg.Ratio, First: cfg.First, Choice: cfg.Choice, Noisy: cfg.Noisy, Synonym: cfg.Synonym, Noise: cfg.Noise, Both: cfg.Both, Expand: l.Expand,
 		Markup: markupOptions(cfg), Seed: seed, GroupMap: l.GroupMap}
 }
 

@@ -45,14 +45,15 @@ type stage struct {
 //	1  2026-11: first
 //	2  2026-11: model: tokenizer_config.json says that spaces stay as they are; kb: the mapped store; trie: a root over all groups, every name of a group ends; tune, link: the ranker; synth: gates of mentions and near-duplicates; eval: credit for parts, confidence, more strata
 //	3  2026-11: model: attention by blocks, residuals added by the products; tune, link: calibration
-//	4  2026-11: model: sums over k in blocks of 384 on AVX-512
+//	4  2026-11: model: sums over k in blocks of 384 on AVX-512; tune, link: borders of sentences; corpus (2): one rule for codes
+//	5  2026-11: model: borders of sentences; the nearest of several answers is the target
 func stageVersion(kind string) string {
 	switch kind {
 	case "model":
-		return kind + " 4"
+		return kind + " 5"
 	case "tune", "link":
-		return kind + " 3"
-	case "kb", "trie", "synth", "eval":
+		return kind + " 4"
+	case "kb", "trie", "synth", "eval", "corpus":
 		return kind + " 2"
 	}
 	return kind + " 1"

@@ -52,5 +52,5 @@ for g in groups:
                 best, at = x, i
         choices.append([m, g, at])
 json.dump({"scikit-learn": sklearn.__version__, "names": names, "cosines": cosines, "choices": choices},
-          open(root + "/internal/lexical/testdata/tfidf.json", "w", encoding="utf-8"), ensure_ascii=False, indent=0)
+          open(root + "/internal/lexical/testdata/tfidf.json", "w", encoding="utf-8"), ensure_ascii=False)
 print(len(names), len(cosines), len(choices))

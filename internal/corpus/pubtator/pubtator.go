@@ -85,6 +85,9 @@ func header(line string) (id string, kind byte, rest string, ok bool) {
 }
 
 func (p *parser) header(id string, kind byte, rest string) error {
+	if !validID(id) {
+		return p.errorf("document ID %q is empty or no text", id)
+	}
 	if kind == 't' {
 		p.finish()
 		if p.seen[id] {
@@ -104,6 +107,11 @@ func (p *parser) header(id string, kind byte, rest string) error {
 	p.doc.Text += "\n" + rest
 	p.doc.Passages = append(p.doc.Passages, corpus.Passage{Type: "abstract", Span: text.Span{Start: start, End: len(p.doc.Text)}})
 	return nil
+}
+
+// validID reports whether a document ID can stand at the front of a line.
+func validID(id string) bool {
+	return id != "" && !strings.ContainsAny(id, "|\t\n\r") && utf8.ValidString(id)
 }
 
 // columns splits a line at tabs: id, start, end, mention, type, codes. It returns how many there are, at most 6 kept.
@@ -178,7 +186,7 @@ func Write(w io.Writer, docs []corpus.Document, opt corpus.WriteOptions) ([]text
 	oneLine := strings.NewReplacer("\n", " ", "\t", " ", "\r", " ")
 	for i := range docs {
 		d := &docs[i]
-		if d.ID == "" || strings.ContainsAny(d.ID, "|\t\n\r") || !utf8.ValidString(d.ID) {
+		if !validID(d.ID) {
 			return nil, fmt.Errorf("writing PubTator: document ID %q is empty or holds a bar, tab or line break", d.ID)
 		}
 		title, abstract, _ := strings.Cut(d.Text, "\n")

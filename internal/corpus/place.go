@@ -1,9 +1,12 @@
 package corpus
 
 import (
+	"archive/zip"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"syncabel/internal/text"
@@ -99,4 +102,20 @@ func FileOf(id string) (string, error) {
 		return "", fmt.Errorf("document ID %q is no file name", id)
 	}
 	return name, nil
+}
+
+// WriteZip writes the files that fill hands over as a zip; equal files give equal bytes.
+func WriteZip(w io.Writer, fill func(file func(name, content string) error) ([]text.Warning, error)) ([]text.Warning, error) {
+	z := zip.NewWriter(w)
+	warnings, err := fill(func(name, content string) error {
+		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Unix(315532800, 0).UTC()}) // 1980, the first a zip can say
+		if err == nil {
+			_, err = io.WriteString(f, content)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return warnings, z.Close()
 }

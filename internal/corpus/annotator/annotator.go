@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -207,5 +205,3 @@ func (w *writer) code(m *corpus.Mention) (string, bool) {
 	s, _ := w.codes.Format(m.Gold)
 	return s, m.Gold != nil
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

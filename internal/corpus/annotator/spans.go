@@ -3,6 +3,8 @@ package annotator
 import (
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 
 	"syncabel/internal/corpus"
@@ -104,7 +106,7 @@ func ReadSpaCy(in io.Reader, file string, opt corpus.ReadOptions) ([]corpus.Docu
 		take(o, "ents", &list)
 		groups := map[string][]span{}
 		take(o, "spans", &groups)
-		for _, key := range sortedKeys(groups) {
+		for _, key := range slices.Sorted(maps.Keys(groups)) {
 			list = append(list, groups[key]...)
 		}
 		delete(o, "tokens")

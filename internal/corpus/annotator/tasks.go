@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,7 +58,7 @@ func ReadLabelStudio(in io.Reader, file string, opt corpus.ReadOptions) ([]corpu
 		}
 		key := "text"
 		if _, ok := t.Data[key]; !ok {
-			for _, k := range sortedKeys(t.Data) {
+			for _, k := range slices.Sorted(maps.Keys(t.Data)) {
 				if len(t.Data[k]) > len(t.Data[key]) && t.Data[k][0] == '"' {
 					key = k // the longest string
 				}
@@ -199,7 +201,7 @@ func (w *writer) regions(d *corpus.Document) []region {
 		}
 		if len(m.Attributes) > 0 {
 			var pairs []string
-			for _, k := range sortedKeys(m.Attributes) {
+			for _, k := range slices.Sorted(maps.Keys(m.Attributes)) {
 				pairs = append(pairs, k+"="+m.Attributes[k])
 			}
 			v = at

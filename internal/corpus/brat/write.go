@@ -1,13 +1,11 @@
 package brat
 
 import (
-	"archive/zip"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/text"
@@ -15,18 +13,7 @@ import (
 
 // Write writes a zip of the files that Files gives.
 func Write(w io.Writer, docs []corpus.Document, opt corpus.WriteOptions) ([]text.Warning, error) {
-	z := zip.NewWriter(w)
-	warnings, err := Files(docs, opt, func(name, content string) error {
-		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Unix(315532800, 0).UTC()}) // 1980: equal bytes each time
-		if err == nil {
-			_, err = io.WriteString(f, content)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return warnings, z.Close()
+	return corpus.WriteZip(w, func(file func(name, content string) error) ([]text.Warning, error) { return Files(docs, opt, file) })
 }
 
 // Files hands over a .txt and an .ann file for every document, then annotation.conf and visual.conf, which say what types and

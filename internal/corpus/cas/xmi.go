@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,7 +72,7 @@ func WriteXMI(w io.Writer, docs []corpus.Document, opt corpus.WriteOptions) ([]t
 		id := strconv.Itoa(i + 2)
 		members = append(members, id)
 		fmt.Fprintf(b, `<%s xmi:id="%s" sofa="1"`, prefix[s.typ], id)
-		for _, k := range sortedKeys(s.features) {
+		for _, k := range slices.Sorted(maps.Keys(s.features)) {
 			attribute(b, k, s.features[k])
 		}
 		b.WriteString("/>\n")
@@ -101,13 +102,4 @@ func TypeSystem() string {
 	}
 	b.WriteString("</types>\n</typeSystemDescription>\n")
 	return b.String()
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -3,6 +3,9 @@ package exchange
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -188,6 +191,23 @@ func TestWriteIsDeterministic(t *testing.T) {
 		}
 	}
 	if _, err := Lookup("pdf"); err == nil || !strings.Contains(err.Error(), "pubtator, brat") {
+		t.Error(err)
+	}
+}
+
+// TestGzip: a gzipped file is recognised by its bytes, as MedMentions comes; what expands without end is an error.
+func TestGzip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "corpus_pubtator.txt.gz")
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte("1|t|DCTN4 in CF\n1|a|Pseudomonas.\n1\t0\t5\tDCTN4\tT116,T123\tUMLS:C4308010\n")); err != nil || z.Close() != nil || os.WriteFile(path, b.Bytes(), 0o644) != nil {
+		t.Fatal(err)
+	}
+	docs, warnings, err := ReadPath(path, "pubtator", corpus.ReadOptions{Language: "en"})
+	if err != nil || len(warnings) > 0 || docs[0].Mentions[0].Gold[0][0] != "C4308010" || docs[0].Mentions[0].Type != "T116,T123" {
+		t.Error(docs, warnings, err)
+	}
+	if _, err := io.ReadAll(&bounded{r: strings.NewReader("longer"), left: 5}); !errors.Is(err, errTooLarge) {
 		t.Error(err)
 	}
 }

@@ -83,7 +83,9 @@ func Write(w io.Writer, format string, docs []corpus.Document, opt corpus.WriteO
 	case "csv":
 		return table.WriteCSV(w, docs, opt)
 	case "cas-xmi", "cas-json":
-		return writeZip(w, format, docs, opt)
+		return corpus.WriteZip(w, func(file func(name, content string) error) ([]text.Warning, error) {
+			return casFiles(format, docs, opt, file)
+		})
 	case "labelstudio":
 		return annotator.WriteLabelStudio(w, docs, opt)
 	case "doccano":

@@ -12,7 +12,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
@@ -194,21 +193,6 @@ func casFiles(format string, docs []corpus.Document, opt corpus.WriteOptions, fi
 		return warnings, file("TypeSystem.xml", cas.TypeSystem())
 	}
 	return warnings, nil
-}
-
-func writeZip(w io.Writer, format string, docs []corpus.Document, opt corpus.WriteOptions) ([]text.Warning, error) {
-	z := zip.NewWriter(w)
-	warnings, err := casFiles(format, docs, opt, func(name, content string) error {
-		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Unix(315532800, 0).UTC()}) // 1980: equal bytes each time
-		if err == nil {
-			_, err = io.WriteString(f, content)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return warnings, z.Close()
 }
 
 // WritePath writes a corpus to a file or, for brat, cas and table, to a folder: .ann or CAS files and texts.

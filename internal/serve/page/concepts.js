@@ -10,7 +10,7 @@ export function conceptView(main, app, code) {
   const open = async c => {
     try { show(detail, concept(await get("/api/v1/concepts/" + encodeURIComponent(c), { language: current() }))); } catch (e) { warn(e.message); }
   };
-  const s = searchBox(t("searchconcepts"), { group: () => group.value, walk: x => open(x.code), pick: x => { location.hash = "concepts/" + encodeURIComponent(x.code); open(x.code); } });
+  const s = searchBox(t("searchconcepts"), { group: () => group.value, walk: x => open(x.code), pick: x => { history.replaceState(null, "", "#concepts/" + encodeURIComponent(x.code)); open(x.code); } }); // no hashchange: the hits stay
   group.addEventListener("change", s.search);
   main.append(h("h2", {}, t("concepts")), h("p", { class: "soft" }, t("searchhint")), h("div", { class: "two" }, h("div", {}, h("label", { class: "row" }, t("group"), group), s.box), detail));
   if (code) open(code); else s.field.focus();

@@ -88,6 +88,10 @@ func (g *gemmCall) plan(threads int) {
 	for g.nt > 1 && g.tasks(min(g.nb, g.chunk)) < 4*threads {
 		g.nt = (g.nt + 1) / 2
 	}
+	if rows := (g.na + g.mt - 1) / g.mt; g.tasks(min(g.nb, g.chunk))%threads != 0 {
+		rows = roundUp(rows, threads) // nine equal tasks would keep two threads as long as ten
+		g.mt = (g.na + rows - 1) / rows
+	}
 }
 
 // tasks is the number of tasks of a chunk of count panels.

@@ -245,7 +245,10 @@ func (r *runner) importKB() (*stage, *terminology.KB, error) {
 		return nil, nil, err
 	}
 	s, err := r.do("kb", r.cfg.Name, 0, r.cfg.KB, inputs, func(f *artifact.Folder) error {
-		kb, warnings, err := ImportKB(r.cfg.KB, r.cfg.path, f.Path(terminology.FileName), nil)
+		kb, warnings, err := ImportKB(r.cfg.KB, r.cfg.path, f.Path(terminology.FileName), func(file string, rows int64) error {
+			r.progress("kb "+file)(rows, 0)
+			return r.ctx.Err()
+		})
 		if err != nil {
 			return err
 		}

@@ -47,8 +47,9 @@ const (
 	// enough is how many fitting concepts are looked at for each hit asked for: they come in the order of the static rank, and the
 	// best of them are returned.
 	enough = 16
-	// tries bounds how many concepts are decoded for one search.
-	tries = 4000
+	// budget bounds the work of one search: decoding a concept costs decoding, passing over one of another group costs one.
+	budget   = 200_000
+	decoding = 50
 )
 
 // Search finds concepts as a user types: every word of the query must begin a word of one of the concept's names, whatever the order,
@@ -65,8 +66,8 @@ func (kb *KB) Search(query string, opt SearchOptions) []Hit {
 			s.try(i, false)
 		}
 		s.collect(kb.wordPrefixes(s.words), false)
-		if len(s.hits) < opt.Limit {
-			s.collect(kb.similarWords(s.words), true)
+		for k := 1; k <= 2 && len(s.hits) < opt.Limit; k++ {
+			s.collect(kb.similarWords(s.words, k), true)
 		}
 	}
 	slices.SortStableFunc(s.hits, func(a, b ranked) int {
@@ -110,22 +111,22 @@ func (s *search) code(query string) {
 // collect looks at the concepts that have a word in every list of word ranges.
 func (s *search) collect(terms [][]span, typo bool) {
 	set := s.kb.bearers(terms)
-	want, tried := len(s.hits)+enough*s.opt.Limit, 0
+	want, spent := len(s.hits)+enough*s.opt.Limit, 0
 	for w, word := range set {
 		for ; word != 0; word &= word - 1 {
 			i := s.kb.rank.at(64*w + bits.TrailingZeros64(word))
-			s.try(i, typo)
-			if tried++; tried == tries || len(s.hits) >= want {
+			spent += s.try(i, typo)
+			if spent >= budget || len(s.hits) >= want {
 				return
 			}
 		}
 	}
 }
 
-// try adds concept i if it fits.
-func (s *search) try(i int, typo bool) {
+// try adds concept i if it fits, and returns what looking at it cost.
+func (s *search) try(i int, typo bool) int {
 	if s.seen[i] || s.opt.Group != "" && !s.kb.in(i, s.opt.Group) {
-		return
+		return 1
 	}
 	s.seen[i] = true
 	c := s.kb.Concept(i)
@@ -146,6 +147,7 @@ func (s *search) try(i int, typo bool) {
 	if best.Match <= MatchTypo {
 		s.hits = append(s.hits, best)
 	}
+	return decoding
 }
 
 // match says how a name fits the query.
@@ -246,17 +248,15 @@ func (kb *KB) mark(set []uint64, b []byte, s span) {
 	}
 }
 
-// similarWords returns for each word of a query the words that begin with something one letter off, or two from eight letters on.
-func (kb *KB) similarWords(words []string) [][]span {
+// similarWords returns for each word of a query the words that begin with something up to k letters off, as far as its length allows: none
+// below four letters, one below eight.
+func (kb *KB) similarWords(words []string, k int) [][]span {
 	out := make([][]span, len(words))
 	for i, w := range words {
-		switch {
-		case len(w) < 4:
+		if n := min(k, len(w)/4); n > 0 {
+			out[i] = kb.similar(w, n)
+		} else {
 			out[i] = []span{kb.prefixed(0, w)}
-		case len(w) < 8:
-			out[i] = kb.similar(w, 1)
-		default:
-			out[i] = kb.similar(w, 2)
 		}
 	}
 	return out
@@ -276,18 +276,29 @@ func (kb *KB) similar(w string, k int) []span {
 		for ; d < len(word); d++ {
 			least := t.row(word, d)
 			if t.last(d) <= k {
-				s := kb.prefixed(i, word[:d+1])
-				out, next = append(out, s), s.to
+				next = kb.past(i, word[:d+1])
+				out = append(out, span{i, next})
 				break
 			}
 			if least > k {
-				next = max(kb.prefixed(i, word[:d+1]).to, i+1)
+				next = kb.past(i, word[:d+1])
 				break
 			}
 		}
 		i = next
 	}
 	return out
+}
+
+// past returns the first word after i that does not begin with prefix, which word i does: near ones are found fast.
+func (kb *KB) past(i int, prefix string) int {
+	step := 1
+	for i+step < kb.wordCount() && strings.HasPrefix(kb.word(i+step), prefix) {
+		i += step
+		step *= 2
+	}
+	n := min(step, kb.wordCount()-i)
+	return i + sort.Search(n, func(j int) bool { return !strings.HasPrefix(kb.word(i+j), prefix) })
 }
 
 func shared(a, b string) int {

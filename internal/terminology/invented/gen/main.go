@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"os"
@@ -20,9 +21,12 @@ func main() {
 	languages := flag.String("languages", "en,es", "of SNOMED CT")
 	seed := flag.Uint64("seed", 1, "seed")
 	out := flag.String("out", "", "folder to write")
+	file := flag.String("scan", "", "only read this file, split its rows at the bars and print their number: what the import is compared with")
 	flag.Parse()
 	var err error
 	switch {
+	case *file != "":
+		err = scan(*file)
 	case *out == "":
 		err = fmt.Errorf("-out is missing")
 	case *format == "umls":
@@ -36,4 +40,23 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// scan is the plainest reader of rows.
+func scan(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	sc.Buffer(make([]byte, 1<<20), 16<<20)
+	rows := 0
+	for sc.Scan() {
+		if len(strings.Split(sc.Text(), "|")) > 1 {
+			rows++
+		}
+	}
+	fmt.Println(rows)
+	return sc.Err()
 }

@@ -42,13 +42,10 @@ func (kb *KB) EachForm(group string, f func(Form) bool) {
 				continue
 			}
 			seen[key] = true
-			owners := kb.Normalized(n.Text)
-			if len(owners) > 1 {
-				owners = kb.owners(n.Text, group)
-			}
-			if len(owners) == 0 || owners[0] != i { // another concept's turn
+			if kb.firstOwner(n.Text, group) != i { // another concept's turn
 				continue
 			}
+			owners := kb.owners(n.Text, group)
 			if !f(Form{Text: n.Text, Concepts: owners}) {
 				return
 			}
@@ -64,6 +61,18 @@ func (kb *KB) EachForm(group string, f func(Form) bool) {
 // owners returns the concepts that a name means in a semantic group, ascending.
 func (kb *KB) owners(name, group string) []int {
 	return slices.DeleteFunc(kb.Normalized(name), func(i int) bool { return !kb.Concept(i).named(name, group) })
+}
+
+// firstOwner returns the first of owners without a look at the others, of which a short name may have thousands.
+func (kb *KB) firstOwner(name, group string) int {
+	first := -1
+	kb.eachNormalized(name, func(i int) bool {
+		if kb.Concept(i).named(name, group) {
+			first = i
+		}
+		return first < 0
+	})
+	return first
 }
 
 // qualified returns `name (qualifier)` for each owner of an ambiguous name.

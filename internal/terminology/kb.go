@@ -172,18 +172,26 @@ func (kb *KB) Ancestors(i int) []int {
 
 // Normalized returns the concepts that have a name equal to name up to case and white space, ascending.
 func (kb *KB) Normalized(name string) []int {
+	var out []int
+	kb.eachNormalized(name, func(i int) bool {
+		out = append(out, i)
+		return true
+	})
+	return out
+}
+
+// eachNormalized calls f with the concepts of Normalized until it returns false.
+func (kb *KB) eachNormalized(name string, f func(int) bool) {
 	key := appendNormalized(nil, name)
 	h := hashName(key)
 	bucket := bucketOf(h, max(kb.namesAt.len()-1, 1))
 	lo, hi := kb.namesAt.at(bucket), kb.namesAt.at(bucket+1)
 	lo += sort.Search(max(hi-lo, 0), func(i int) bool { return kb.names.at(lo+i)>>conceptBits >= h })
-	var out []int
 	for ; lo < hi && kb.names.at(lo)>>conceptBits == h; lo++ {
-		if i := int(kb.names.at(lo) & (1<<conceptBits - 1)); i < kb.Len() && kb.bears(i, key) {
-			out = append(out, i)
+		if i := int(kb.names.at(lo) & (1<<conceptBits - 1)); i < kb.Len() && kb.bears(i, key) && !f(i) {
+			return
 		}
 	}
-	return out
 }
 
 // bears reports whether concept i has a name that is key once it is normalised.

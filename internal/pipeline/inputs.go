@@ -1,11 +1,9 @@
 package pipeline
 
 import (
-	"archive/zip"
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,23 +21,6 @@ func rawJSON(v any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("encoding options: %w", err)
 	}
 	return b, nil
-}
-
-// openFS opens a folder or a zip.
-func openFS(path string, f func(fs.FS) error) error {
-	st, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if st.IsDir() {
-		return f(os.DirFS(path))
-	}
-	z, err := zip.OpenReader(path)
-	if err != nil {
-		return fmt.Errorf("%s is neither a folder nor a zip: %w", path, err)
-	}
-	defer z.Close()
-	return f(z)
 }
 
 // ReadCorpus reads the files of a corpus's splits, then those whose documents a list of IDs puts into a split.

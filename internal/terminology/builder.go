@@ -138,7 +138,6 @@ type tally struct {
 	list []text.Warning
 	kept map[string]int // number of a kind in list
 	more map[string]int
-	last map[string]int
 }
 
 const maxKept = 1000

@@ -35,7 +35,8 @@ type linkCmd struct {
 	MinConf  float64 `name:"min-confidence" help:"Abstain where the first candidate is right with less than this probability, calibrated in mode hybrid."`
 	Text     string  `help:"One sentence with marked mentions."`
 	JSON     bool    `name:"json" help:"Print JSON, one mention a line."`
-	File     string  `arg:"" optional:"" help:"Plain text (.txt), PubTator file, JSONL of documents, or lines of text, with or without marked mentions; - is standard input."`
+	oracleFlags
+	File string `arg:"" optional:"" help:"Plain text (.txt), PubTator file, JSONL of documents, or lines of text, with or without marked mentions; - is standard input."`
 }
 
 // Help shows examples.
@@ -45,6 +46,10 @@ func (linkCmd) Help() string {
   syncabel link --run syncabel-demo note.txt
   syncabel link --run syncabel-demo --json notes.pubtator
   printf '%s\n' '{"id":"1","text":"No [jaundice]{Findings}.","language":"en"}' | syncabel link --run syncabel-demo --json -
+  syncabel link --run big --oracle http://127.0.0.1:30000 --oracle http://10.0.0.2:30000 --json notes.jsonl
+
+With --oracle the run's model is asked on a server that holds it (SGLang, vLLM or llama-server) instead of computed here; trie and
+search stay here. The server is probed first; what was asked is told at the end.
 
 A line of JSON is a document of this program ("text", "mentions" with "spans" in bytes and "type") or has marks in its "text". A file
 whose name ends in .txt is one document, in which only [mention]{Group} is a mark; of other files each line is one. Where nothing is marked, mentions and their semantic groups
@@ -65,6 +70,11 @@ func (c *linkCmd) Run(a *app) error {
 		return err
 	}
 	defer o.Close()
+	told, err := c.connect(a, o)
+	if err != nil {
+		return err
+	}
+	defer told()
 	debug.SetGCPercent(linkGarbage)
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()

@@ -18,6 +18,7 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/hub"
 	"syncabel/internal/llm"
+	"syncabel/internal/oracle/remote"
 )
 
 // Exit codes, a contract with scripts.
@@ -136,6 +137,10 @@ func (a *app) finish(err error) int {
 		return exitRetry
 	case errors.Is(err, llm.ErrDenied):
 		return exitPermanent
+	case errors.Is(err, remote.ErrUnavailable):
+		return exitRetry
+	case errors.Is(err, remote.ErrRefused), errors.Is(err, remote.ErrProtocol):
+		return exitPermanent
 	}
 	return exitError
 }
@@ -157,6 +162,10 @@ func hint(err error) string {
 		return "What was answered is kept. Run the same command again when the server is back."
 	case errors.Is(err, llm.ErrDenied):
 		return "Check the address, the model's name (--server-model) and the key (--key-env, --key-file)."
+	case errors.Is(err, remote.ErrUnavailable):
+		return "Look whether the servers run, and run the same command again."
+	case errors.Is(err, remote.ErrRefused):
+		return "Check the address, the model's name (--oracle-model) and the key (--oracle-key-env, --oracle-key-file)."
 	case errors.Is(err, os.ErrPermission):
 		return "Check the permissions, or choose another folder with --out."
 	case errors.Is(err, os.ErrNotExist) && !strings.Contains(err.Error(), "--set"):

@@ -3,6 +3,7 @@ package llm
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 )
@@ -65,4 +66,11 @@ func ReadSecret(env, file string) (Secret, error) {
 		return Secret{}, fmt.Errorf("reading API key from %s%s: one line is expected", env, file)
 	}
 	return Secret{value}, nil
+}
+
+// Bearer puts the value, if there is one, into the header that servers of models take keys from.
+func (s Secret) Bearer(h http.Header) {
+	if s.value != "" {
+		h.Set("Authorization", "Bearer "+s.value)
+	}
 }

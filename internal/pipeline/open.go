@@ -16,6 +16,7 @@ import (
 	"syncabel/internal/link"
 	"syncabel/internal/model"
 	"syncabel/internal/oracle"
+	"syncabel/internal/oracle/remote"
 	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
@@ -31,11 +32,15 @@ type Opened struct {
 	parts  link.Parts
 	opt    link.Options
 	forks  []*oracle.Native
+	pool   *remote.Pool // nil: the model answers in this process
 }
 
 // Fork returns another linker over the same knowledge base, weights, trie and stage 0, so that two goroutines can link at a
 // time. Close frees it with the rest.
 func (o *Opened) Fork(threads int) (*link.Linker, error) {
+	if o.pool != nil {
+		return link.New(o.parts, o.opt)
+	}
 	f := o.model.model.Frozen
 	native := oracle.NewNative(model.NewFrozenSession(f, model.SessionOptions{Nodes: arena(f), Threads: threads}))
 	o.forks = append(o.forks, native)
@@ -181,6 +186,9 @@ func (rec *Record) choose(opt OpenOptions) (*ModelRecord, error) {
 func (o *Opened) Close() {
 	for _, f := range o.forks {
 		f.Close()
+	}
+	if o.pool != nil {
+		o.pool.Close()
 	}
 	o.model.close()
 }

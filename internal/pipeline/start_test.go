@@ -2,15 +2,26 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"math"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/link"
 	"syncabel/internal/model"
 	"syncabel/internal/model/checkpoint"
+	"syncabel/internal/oracle"
+	"syncabel/internal/oracle/llamacpp"
+	"syncabel/internal/oracle/mock"
+	"syncabel/internal/oracle/remote"
+	"syncabel/internal/oracle/sglang"
+	"syncabel/internal/oracle/vllm"
+	"syncabel/internal/prediction"
 	"syncabel/internal/tokenizer"
 )
 
@@ -87,6 +98,72 @@ func TestFineTune(t *testing.T) {
 	if err != nil || len(p) == 0 || len(p[0].Candidates) == 0 {
 		t.Errorf("%d predictions: %v", len(p), err)
 	}
+	linkRemotely(t, out, docs[:1], p)
+}
+
+// linkRemotely links again through each engine's protocol: the same concepts in the same order.
+func linkRemotely(t *testing.T, out string, docs []corpus.Document, want []prediction.Prediction) {
+	t.Helper()
+	for _, name := range []string{sglang.Name, vllm.Name, llamacpp.Name} {
+		o, err := OpenRun(out, OpenOptions{Mode: link.BeamTrie})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Close()
+		tok := o.model.tok
+		h := httptest.NewServer(mock.New(mock.Options{Engine: name, Model: vocabulary{o.model.oracle, &sync.Mutex{}}, Vocab: tok.VocabSize(),
+			Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: mock.Faults{Busy: 5, Reorder: true}}))
+		defer h.Close()
+		probe, pool, err := o.Connect(context.Background(), Server{Options: remote.Options{URLs: []string{h.URL}, Wait: 1}})
+		if err != nil || probe.Engine != name || probe.Tokenizer != "same" {
+			t.Fatalf("%s: %+v, %v", name, probe, err)
+		}
+		got, err := o.Linker.Link(context.Background(), docs)
+		if err != nil || len(got) != len(want) || pool.Stats().Requests == 0 {
+			t.Fatalf("%s: %d predictions: %v", name, len(got), err)
+		}
+		for i := range want {
+			for k, c := range want[i].Candidates {
+				if g := got[i].Candidates[k]; g.Code != c.Code || g.Name != c.Name || math.Abs(g.Score-c.Score) > 1e-4 {
+					t.Errorf("%s: %+v instead of %+v", name, g, c)
+				}
+			}
+		}
+	}
+	if _, _, err := engineOf(t, out, "ollama"); !errors.Is(err, remote.ErrRefused) {
+		t.Errorf("an engine without log-probabilities: %v", err)
+	}
+}
+
+func engineOf(t *testing.T, out, name string) (*remote.Probe, *remote.Pool, error) {
+	o, err := OpenRun(out, OpenOptions{Mode: link.BeamTrie})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	h := httptest.NewServer(mock.New(mock.Options{Engine: name}))
+	defer h.Close()
+	return o.Connect(context.Background(), Server{Options: remote.Options{URLs: []string{h.URL}}})
+}
+
+// vocabulary is a native oracle's every log-probability.
+type vocabulary struct {
+	o  *oracle.Native
+	mu *sync.Mutex
+}
+
+func (v vocabulary) Row(prefix []int32) []float64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	q := oracle.Query{Prefix: prefix}
+	for i := range int32(v.o.Caps().Vocab) {
+		q.Want = append(q.Want, i)
+	}
+	a, err := v.o.Do(context.Background(), []oracle.Query{q})
+	if err != nil {
+		panic(err)
+	}
+	return a[0].Want
 }
 
 func TestBaseKeysAreChecked(t *testing.T) {

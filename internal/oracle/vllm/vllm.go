@@ -1,0 +1,205 @@
+// Package vllm asks a vLLM server (POST /v1/completions with logprob_token_ids, vLLM PR #43463, May 2026). A request has one list of
+// wanted tokens for all its prompts, of 128 at most: prefixes whose lists fit into one share a request, and a long list is
+// cut into several. It stands beside the native oracle, on remote.
+package vllm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"syncabel/internal/oracle"
+	"syncabel/internal/oracle/remote"
+)
+
+// Name of the engine.
+const Name = "vllm"
+
+// MaxIDs is what vLLM takes as logprob_token_ids (MAX_LOGPROB_TOKEN_IDS, sampling_params.py). A server that refuses as many is asked
+// for half.
+const MaxIDs = 128
+
+// Oracle asks vLLM servers. It is safe for concurrent use.
+type Oracle struct {
+	pool *remote.Pool
+	caps oracle.Caps
+	ids  atomic.Int32 // learnt cap of logprob_token_ids
+}
+
+// New returns the oracle of a pool; send nothing before remote.Probe, which also learns the model's name.
+func New(p *remote.Pool) *Oracle {
+	o := &Oracle{pool: p, caps: oracle.Caps{Name: Name, Vocab: p.Vocab, Context: p.Context}}
+	o.ids.Store(MaxIDs)
+	return o
+}
+
+// Caps describes the engine.
+func (o *Oracle) Caps() oracle.Caps { return o.caps }
+
+// Pool returns the servers.
+func (o *Oracle) Pool() *remote.Pool { return o.pool }
+
+// MaxIDs returns how many tokens one request may ask for, as learnt so far.
+func (o *Oracle) MaxIDs() int { return int(o.ids.Load()) }
+
+type request struct {
+	Model       string    `json:"model"`
+	Prompt      [][]int32 `json:"prompt"`
+	MaxTokens   int       `json:"max_tokens"`
+	Temperature float64   `json:"temperature"`
+	LogProbs    int       `json:"logprobs"`
+	IDs         []int32   `json:"logprob_token_ids,omitempty"`
+	TokensAsIDs bool      `json:"return_tokens_as_token_ids"`
+	AddSpecial  bool      `json:"add_special_tokens"`
+	IgnoreEOS   bool      `json:"ignore_eos"`
+}
+
+type reply struct {
+	Choices []struct {
+		Index    int `json:"index"`
+		LogProbs struct {
+			Top []map[string]float64 `json:"top_logprobs"`
+		} `json:"logprobs"`
+	} `json:"choices"`
+}
+
+// part is a piece of a query: some of its wanted tokens, or its most likely ones.
+type part struct {
+	query  int
+	lo, hi int // of Want
+	top    int // TopK; 0: wanted tokens
+}
+
+// job is one request.
+type job struct {
+	parts []part
+	ids   []int32 // union of what the parts want, sorted
+	top   int
+}
+
+// Do answers queries.
+func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
+	o.pool.Asked(len(queries))
+	out := make([]oracle.Answer, len(queries))
+	for i := range queries {
+		out[i].Want = make([]float64, len(queries[i].Want))
+	}
+	for {
+		limit := o.MaxIDs()
+		jobs := o.plan(queries, limit)
+		err := o.pool.Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
+		if !errors.Is(err, remote.ErrRefused) || !strings.Contains(err.Error(), "logprob_token_ids") || limit == 1 {
+			return out, err
+		}
+		o.ids.CompareAndSwap(int32(limit), int32(limit/2))
+	}
+}
+
+// plan packs the parts of queries into requests, replica by replica: parts join the open request while the union of their tokens fits.
+func (o *Oracle) plan(queries []oracle.Query, limit int) []job {
+	var jobs []job
+	open := map[[2]int]int{} // replica and TopK
+	for _, p := range parts(queries, limit) {
+		q := &queries[p.query]
+		key := [2]int{o.pool.Route(q.Prefix), p.top}
+		at, ok := open[key]
+		ids := []int32(nil)
+		if ok {
+			ids = union(jobs[at].ids, q.Want[p.lo:p.hi])
+		}
+		if !ok || len(ids) > limit || len(jobs[at].parts) == o.pool.Batch {
+			at, ids = len(jobs), union(nil, q.Want[p.lo:p.hi])
+			open[key] = at
+			jobs = append(jobs, job{top: p.top})
+		}
+		jobs[at].parts, jobs[at].ids = append(jobs[at].parts, p), ids
+	}
+	return jobs
+}
+
+func parts(queries []oracle.Query, limit int) []part {
+	var out []part
+	for i := range queries {
+		q := &queries[i]
+		for lo := 0; lo < len(q.Want); lo += limit {
+			out = append(out, part{query: i, lo: lo, hi: min(lo+limit, len(q.Want))})
+		}
+		if q.TopK > 0 {
+			out = append(out, part{query: i, top: q.TopK})
+		}
+	}
+	return out
+}
+
+func union(sorted, more []int32) []int32 {
+	out := append(slices.Clone(sorted), more...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j job, out []oracle.Answer) error {
+	r := request{Model: o.pool.Model, MaxTokens: 1, LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: true}
+	for _, p := range j.parts {
+		r.Prompt = append(r.Prompt, queries[p.query].Prefix)
+	}
+	return o.pool.Do(ctx, remote.Call{Route: o.pool.Route(r.Prompt[0]), Path: "/v1/completions", Body: r, Prefixes: len(r.Prompt),
+		Read: remote.JSON(func(v *reply) error { return read(v, queries, j, out) })})
+}
+
+func read(v *reply, queries []oracle.Query, j job, out []oracle.Answer) error {
+	if len(v.Choices) != len(j.parts) {
+		return fmt.Errorf("%w: %d choices for %d prompts", remote.ErrProtocol, len(v.Choices), len(j.parts))
+	}
+	seen := make([]bool, len(j.parts))
+	for _, c := range v.Choices {
+		if c.Index < 0 || c.Index >= len(seen) || seen[c.Index] || len(c.LogProbs.Top) != 1 {
+			return fmt.Errorf("%w: choice %d of %d with %d tokens", remote.ErrProtocol, c.Index, len(seen), len(c.LogProbs.Top))
+		}
+		seen[c.Index] = true
+		if err := fill(c.LogProbs.Top[0], queries, j.parts[c.Index], out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill writes one choice into its part of an answer. Parts write to places of their own, so that no lock is needed.
+func fill(top map[string]float64, queries []oracle.Query, p part, out []oracle.Answer) error {
+	tokens := make([]oracle.Token, 0, len(top))
+	at := make(map[int32]float64, len(top))
+	for key, lp := range top {
+		id, err := strconv.ParseInt(strings.TrimPrefix(key, "token_id:"), 10, 32)
+		if err != nil || !strings.HasPrefix(key, "token_id:") {
+			return fmt.Errorf("%w: tokens are named by text, not as token_id:N", remote.ErrProtocol)
+		}
+		if err := remote.CheckLogProb(lp); err != nil {
+			return err
+		}
+		tokens = append(tokens, oracle.Token{ID: int32(id), LogProb: lp})
+		at[int32(id)] = lp
+	}
+	q := &queries[p.query]
+	if p.top > 0 {
+		if len(tokens) < p.top {
+			return fmt.Errorf("%w: %d tokens of logprobs %d (start the server with a larger --max-logprobs)", remote.ErrProtocol, len(tokens), p.top)
+		}
+		out[p.query].Top = remote.Best(tokens, p.top)
+		return nil
+	}
+	lps, ok := remote.Pick(q.Want[p.lo:p.hi], at)
+	if !ok {
+		return fmt.Errorf("%w: a token of logprob_token_ids is missing (vLLM knows that field since mid-2026)", remote.ErrProtocol)
+	}
+	copy(out[p.query].Want[p.lo:], lps)
+	return nil
+}
+
+// Tokenize asks how the server cuts a text.
+func (o *Oracle) Tokenize(ctx context.Context, text string) ([]int32, error) {
+	return remote.OpenAITokenize(ctx, o.pool, text)
+}

@@ -167,7 +167,7 @@ type judgeSheetCmd struct {
 // Help shows an example.
 func (judgeSheetCmd) Help() string {
 	return `The sheet shows sentence, mention and two described concepts in drawn order; nothing says which is the gold one. The clinician writes EXACT,
-BROAD, NARROW or NO_RELATION for each.
+BROAD, NARROW or NO_RELATION for each, in the file or on the page of ` + "`syncabel serve --audit sheet.csv`" + `, which gives the same file back.
 
 Example:
   syncabel judge sheet --kb ncbi --n 100 --out sheet.csv predictions.jsonl`

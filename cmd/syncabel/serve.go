@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"syncabel/internal/corpus"
+	"syncabel/internal/judge"
 	"syncabel/internal/omop"
 	"syncabel/internal/pipeline"
 	"syncabel/internal/report"
@@ -32,6 +33,7 @@ type serveCmd struct {
 	Language string   `default:"en" help:"Language of texts that do not say: en, fr, es."`
 	Workers  int      `help:"Mentions linked at the same time; default: one a processor for small models, else one."`
 	Review   string   `help:"Review store: path of an SQLite file, or postgres://... (or the variable SYNCABEL_REVIEW, which keeps a password out of the process list); default: review.db in the run's folder." env:"SYNCABEL_REVIEW"`
+	Audit    []string `help:"Blind audit sheet (CSV, of judge sheet) whose rows clinicians judge on the page; may be repeated." type:"path" sep:"none"`
 	Also     []string `help:"Folder of another run to show; may be repeated." type:"path" sep:"none"`
 
 	Keys     string   `help:"File of API keys, a line each: name, role (link, review, admin), key or sha256:HASH." type:"path"`
@@ -58,6 +60,7 @@ func (serveCmd) Help() string {
 	return `Examples:
   syncabel serve --run syncabel-demo
   syncabel serve --run ncbi --addr 0.0.0.0:8417 --keys keys.txt --host linker.hospital.example --tls-cert c.pem --tls-key k.pem
+  syncabel serve --run ncbi --audit sheet.csv
   curl -s localhost:8417/api/v1/link -H 'Content-Type: application/json' -d '{"text":"He had an [MI]{Disorders}."}'
 
 The page is at the address itself, the API's description at /openapi.json, metrics at /metrics. Tools that speak to
@@ -85,6 +88,9 @@ func (c *serveCmd) Run(a *app) error {
 	}
 	defer store.Close()
 	if err := c.fill(a, store, &o.Record); err != nil {
+		return err
+	}
+	if err := c.fillAudit(a, store); err != nil {
 		return err
 	}
 	opt, err := c.options(a, o, keys)
@@ -171,6 +177,31 @@ func (c *serveCmd) fill(a *app, store *review.Store, rec *pipeline.Record) error
 		a.meter.log("%d synthetic sentences are new in the review store", n)
 	}
 	return err
+}
+
+// fillAudit puts the rows of audit sheets into the review store; those that are there stay as they are.
+func (c *serveCmd) fillAudit(a *app, store *review.Store) error {
+	for _, path := range c.Audit {
+		f, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("reading sheet: %w", err)
+		}
+		rows, err := judge.ReadRows(f, path)
+		f.Close()
+		if err != nil {
+			return err
+		}
+		items, err := serve.AuditItems(rows)
+		if err != nil {
+			return fmt.Errorf("reading sheet %s: %w", path, err)
+		}
+		n, err := store.Add(a.ctx, items)
+		if err != nil {
+			return err
+		}
+		a.meter.log("%d of %d rows of %s are new in the review store", n, len(items), path)
+	}
+	return nil
 }
 
 func (c *serveCmd) options(a *app, o *pipeline.Opened, keys []serve.Key) (*serve.Options, error) {

@@ -23,9 +23,22 @@ type SheetOptions struct {
 	Language string // of predictions that do not say
 }
 
-// sheetColumns are the heading of an audit sheet. The clinician fills in the last three.
+// A SheetRow is one row of an audit sheet. The clinician fills in the last three.
+type SheetRow struct {
+	ID                 string // of sheetKey
+	Sentence, Mention  string
+	A, B               string // the two concepts, described
+	VerdictA, VerdictB string // of Labels, or empty
+	Comment            string
+}
+
+// sheetColumns are the heading, in the order of a row's cells.
 func sheetColumns() []string {
 	return []string{"id", "sentence", "mention", "concept_a", "concept_b", "verdict_a", "verdict_b", "comment"}
+}
+
+func (r *SheetRow) cells() []*string {
+	return []*string{&r.ID, &r.Sentence, &r.Mention, &r.A, &r.B, &r.VerdictA, &r.VerdictB, &r.Comment}
 }
 
 // sheetKey identifies a judged pair without saying which concept is which.
@@ -39,11 +52,7 @@ func sheetKey(p *prediction.Prediction, seed uint64) string {
 // codes, models' verdicts or anything else that tells which is which. It returns the number of rows; mentions whose concepts
 // are not in the knowledge base cannot be described and are returned as left out.
 func WriteSheet(w io.Writer, kb *terminology.KB, preds []prediction.Prediction, opt SheetOptions) (rows, left int, err error) {
-	type row struct {
-		key   string
-		cells []string
-	}
-	var list []row
+	var list []SheetRow
 	for i := range preds {
 		p := &preds[i]
 		if !Asked(p) {
@@ -59,33 +68,46 @@ func WriteSheet(w io.Writer, kb *terminology.KB, preds []prediction.Prediction, 
 		if swapped(p, opt.Seed) {
 			gold, predicted = predicted, gold
 		}
-		key := sheetKey(p, opt.Seed)
-		list = append(list, row{key, []string{key, cmp.Or(p.Sentence, p.Text), p.Text, gold, predicted, "", "", ""}})
+		list = append(list, SheetRow{ID: sheetKey(p, opt.Seed), Sentence: cmp.Or(p.Sentence, p.Text), Mention: p.Text, A: gold, B: predicted})
 	}
-	slices.SortFunc(list, func(a, b row) int { return cmp.Compare(a.key, b.key) }) // the key is a hash: this is the draw
+	slices.SortFunc(list, func(a, b SheetRow) int { return cmp.Compare(a.ID, b.ID) }) // the key is a hash: this is the draw
 	if opt.N > 0 && opt.N < len(list) {
 		list = list[:opt.N]
 	}
+	return len(list), left, WriteRows(w, list)
+}
+
+// WriteRows writes rows as a sheet.
+func WriteRows(w io.Writer, rows []SheetRow) error {
 	out := csv.NewWriter(w)
 	if err := out.Write(sheetColumns()); err != nil {
-		return 0, left, err
+		return fmt.Errorf("writing sheet: %w", err)
 	}
-	for _, r := range list {
-		for i := range r.cells {
-			r.cells[i] = harmless(r.cells[i])
+	for i := range rows {
+		var cells []string
+		for _, c := range rows[i].cells() {
+			cells = append(cells, harmless(*c))
 		}
-		if err := out.Write(r.cells); err != nil {
-			return 0, left, err
+		if err := out.Write(cells); err != nil {
+			return fmt.Errorf("writing sheet: %w", err)
 		}
 	}
 	out.Flush()
-	return len(list), left, out.Error()
+	return out.Error()
 }
 
 // harmless keeps spreadsheets from reading a cell as a formula.
 func harmless(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
+	}
+	return s
+}
+
+// plain takes back what harmless did.
+func plain(s string) string {
+	if rest, ok := strings.CutPrefix(s, "'"); ok && harmless(rest) != rest {
+		return rest
 	}
 	return s
 }
@@ -99,12 +121,39 @@ type Sheet struct {
 	Empty    int // rows not decided yet
 }
 
-// ReadSheet reads a sheet that came back. Cells of another program are forgiven: separators ; and tab, a byte-order mark, lower
-// case, blanks. A verdict that is no label is an error with its line.
+// ReadSheet reads a sheet that came back, as ReadRows does. A row that is decided twice is an error with its line.
 func ReadSheet(r io.Reader, name string) (*Sheet, error) {
+	s := &Sheet{verdicts: map[string][2]string{}}
+	err := eachRow(r, name, func(row *SheetRow) error {
+		if row.VerdictA == "" && row.VerdictB == "" {
+			s.Empty++
+			return nil
+		}
+		if _, twice := s.verdicts[row.ID]; twice {
+			return fmt.Errorf("row %q stands twice", row.ID)
+		}
+		s.verdicts[row.ID] = [2]string{row.VerdictA, row.VerdictB}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ReadRows reads the rows of a sheet. Cells of another program are forgiven: separators ; and tab, a byte-order mark, lower
+// case, blanks. A verdict that is no label is an error with its line; columns other than id and verdicts may be missing.
+func ReadRows(r io.Reader, name string) ([]SheetRow, error) {
+	var out []SheetRow
+	err := eachRow(r, name, func(row *SheetRow) error { out = append(out, *row); return nil })
+	return out, err
+}
+
+// eachRow calls f with every row; its errors are reported with their line.
+func eachRow(r io.Reader, name string, f func(*SheetRow) error) error {
 	b, err := io.ReadAll(io.LimitReader(r, maxSheet))
 	if err != nil {
-		return nil, fmt.Errorf("reading sheet %s: %w", name, err)
+		return fmt.Errorf("reading sheet %s: %w", name, err)
 	}
 	content := strings.TrimPrefix(string(b), "\ufeff")
 	in := csv.NewReader(strings.NewReader(content))
@@ -114,52 +163,52 @@ func ReadSheet(r io.Reader, name string) (*Sheet, error) {
 	}
 	head, err := in.Read()
 	if err != nil {
-		return nil, &text.SyntaxError{File: name, Line: 1, Msg: "no heading: a sheet written by `syncabel judge sheet` is expected"}
+		return &text.SyntaxError{File: name, Line: 1, Msg: "no heading: a sheet written by `syncabel judge sheet` is expected"}
 	}
-	at := func(column string) int {
-		return slices.IndexFunc(head, func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), column) })
+	var at []int
+	for _, column := range sheetColumns() {
+		at = append(at, slices.IndexFunc(head, func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), column) }))
 	}
-	id, a, bb := at("id"), at("verdict_a"), at("verdict_b")
-	if id < 0 || a < 0 || bb < 0 {
-		return nil, &text.SyntaxError{File: name, Line: 1, Msg: "the heading lacks id, verdict_a or verdict_b: a sheet written by `syncabel judge sheet` is expected"}
+	if at[0] < 0 || at[5] < 0 || at[6] < 0 {
+		return &text.SyntaxError{File: name, Line: 1, Msg: "the heading lacks id, verdict_a or verdict_b: a sheet written by `syncabel judge sheet` is expected"}
 	}
-	s := &Sheet{verdicts: map[string][2]string{}}
 	for {
-		row, err := in.Read()
+		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			return s, nil
+			return nil
 		}
 		line, _ := in.FieldPos(0)
-		if err != nil {
-			return nil, &text.SyntaxError{File: name, Line: line, Msg: err.Error()}
+		var row SheetRow
+		if err == nil {
+			err = row.fill(cells, at)
 		}
-		if err := s.row(row, id, a, bb); err != nil {
-			return nil, &text.SyntaxError{File: name, Line: line, Msg: err.Error()}
+		if err == nil {
+			err = f(&row)
+		}
+		if err != nil {
+			return &text.SyntaxError{File: name, Line: line, Msg: err.Error()}
 		}
 	}
 }
 
-// row adds a row with the given columns.
-func (s *Sheet) row(row []string, id, a, b int) error {
-	if max(id, a, b) >= len(row) {
-		return fmt.Errorf("%d cells, the heading has more", len(row))
+// fill takes a row from the cells at the given columns; -1: the sheet has no such column.
+func (r *SheetRow) fill(cells []string, at []int) error {
+	if max(at[0], at[5], at[6]) >= len(cells) {
+		return fmt.Errorf("%d cells, the heading has more", len(cells))
 	}
-	var v [2]string
-	for i, at := range []int{a, b} {
-		v[i] = strings.ToUpper(strings.Join(strings.Fields(strings.ReplaceAll(row[at], "_", " ")), "_"))
-		if v[i] != "" && !slices.Contains(Labels(), v[i]) {
-			return fmt.Errorf("%q is no verdict: want one of %s, or nothing", row[at], strings.Join(Labels(), ", "))
+	for i, c := range r.cells() {
+		if at[i] >= 0 && at[i] < len(cells) {
+			*c = plain(cells[at[i]])
 		}
 	}
-	if v[0] == "" && v[1] == "" {
-		s.Empty++
-		return nil
+	r.ID = strings.TrimPrefix(strings.TrimSpace(r.ID), "'")
+	for _, v := range []*string{&r.VerdictA, &r.VerdictB} {
+		label := strings.ToUpper(strings.Join(strings.Fields(strings.ReplaceAll(*v, "_", " ")), "_"))
+		if label != "" && !slices.Contains(Labels(), label) {
+			return fmt.Errorf("%q is no verdict: want one of %s, or nothing", *v, strings.Join(Labels(), ", "))
+		}
+		*v = label
 	}
-	key := strings.TrimPrefix(strings.TrimSpace(row[id]), "'")
-	if _, twice := s.verdicts[key]; twice {
-		return fmt.Errorf("row %q stands twice", key)
-	}
-	s.verdicts[key] = v
 	return nil
 }
 

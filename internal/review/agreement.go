@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 )
 
 // A Summary says how far a review is.
@@ -25,12 +26,13 @@ type QueueSummary struct {
 // Agreement of two reviewers over the items both judged. A judgement is the concept that remains: the proposed one for
 // accept, the corrected one for correct, none for reject.
 type Agreement struct {
+	Queue    string  `json:"queue,omitempty"` // Audit, where verdicts are compared, two an item; empty: the other queues
 	A        string  `json:"a"`
 	B        string  `json:"b"`
 	Items    int     `json:"items"`
 	Observed float64 `json:"observed"` // share on which they agree
 	// Kappa is Cohen's (Educational and Psychological Measurement 20, 1960) over accept, correct and reject, where two
-	// corrections agree only when they name the same concept. It is 1 when chance alone already agrees.
+	// corrections agree only when they name the same concept; of Audit over the verdicts. It is 1 when chance alone already agrees.
 	Kappa float64 `json:"kappa"`
 }
 
@@ -38,7 +40,7 @@ type Agreement struct {
 type Judgement struct {
 	Item     *Item
 	Decision Decision
-	Code     string // the concept that remains; empty for reject and skip
+	Code     string // the concept that remains, of Audit the two verdicts; empty for reject and skip
 }
 
 // judgements returns the last live decision of every reviewer on every item, in the order of items.
@@ -65,7 +67,7 @@ func (s *Store) judgements(ctx context.Context) ([]Item, map[string][]Judgement,
 		switch d.Action {
 		case Accept:
 			j.Code = it.Code
-		case Correct:
+		case Correct, Judge:
 			j.Code = d.Code
 		}
 		list := out[d.Item]
@@ -95,7 +97,7 @@ func (s *Store) Summary(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	out := &Summary{Agreement: []Agreement{}}
-	for _, q := range []string{Synthetic, Uncertain} {
+	for _, q := range []string{Synthetic, Uncertain, Audit} {
 		sum := QueueSummary{Queue: q, Reviewers: map[string]int{}, Actions: map[string]int{}}
 		for i := range items {
 			if items[i].Queue == q {
@@ -123,25 +125,50 @@ func (q *QueueSummary) add(list []Judgement) {
 }
 
 func agreements(items []Item, judged map[string][]Judgement) []Agreement {
-	type pair struct{ a, b string }
+	type pair struct{ queue, a, b string }
 	pairs := map[pair][][2]Judgement{}
 	for i := range items {
 		list := opinions(judged[items[i].ID])
 		slices.SortFunc(list, func(x, y Judgement) int { return cmp.Compare(x.Decision.Reviewer, y.Decision.Reviewer) })
 		for x := range list {
 			for y := x + 1; y < len(list); y++ {
-				p := pair{list[x].Decision.Reviewer, list[y].Decision.Reviewer}
-				pairs[p] = append(pairs[p], [2]Judgement{list[x], list[y]})
+				p := pair{"", list[x].Decision.Reviewer, list[y].Decision.Reviewer}
+				if items[i].Queue == Audit {
+					p.queue = Audit
+				}
+				pairs[p] = append(pairs[p], compared(list[x], list[y])...)
 			}
 		}
 	}
 	out := []Agreement{}
 	for p, both := range pairs {
 		observed, kappa := cohen(both)
-		out = append(out, Agreement{p.a, p.b, len(both), observed, kappa})
+		out = append(out, Agreement{p.queue, p.a, p.b, len(both), observed, kappa})
 	}
-	slices.SortFunc(out, func(x, y Agreement) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) })
+	slices.SortFunc(out, func(x, y Agreement) int {
+		return cmp.Or(cmp.Compare(x.Queue, y.Queue), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B))
+	})
 	return out
+}
+
+// compared returns what two judgements on one item have to agree on: the concept, or the verdict on each of two concepts.
+func compared(x, y Judgement) [][2]Judgement {
+	if x.Decision.Action != Judge {
+		return [][2]Judgement{{x, y}}
+	}
+	first, second := [2]Judgement{x, y}, [2]Judgement{x, y}
+	for i, j := range []Judgement{x, y} {
+		first[i].Code, second[i].Code, _ = strings.Cut(j.Code, "/")
+	}
+	return [][2]Judgement{first, second}
+}
+
+// category is what chance is computed over.
+func (j *Judgement) category() string {
+	if j.Decision.Action == Judge {
+		return j.Code
+	}
+	return j.Decision.Action
 }
 
 // cohen returns observed agreement and kappa.
@@ -153,12 +180,12 @@ func cohen(both [][2]Judgement) (observed, kappa float64) {
 		if j[0].Code == j[1].Code {
 			observed += 1 / n
 		}
-		count[0][j[0].Decision.Action]++
-		count[1][j[1].Decision.Action]++
+		count[0][j[0].category()]++
+		count[1][j[1].category()]++
 	}
 	chance := 0.0
-	for action, c := range count[0] {
-		chance += c / n * count[1][action] / n
+	for category, c := range count[0] {
+		chance += c / n * count[1][category] / n
 	}
 	if chance >= 1 {
 		return observed, observed

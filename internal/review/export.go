@@ -16,7 +16,7 @@ import (
 
 // ExportOptions of Export.
 type ExportOptions struct {
-	Queue     string // one queue only; empty: both
+	Queue     string // one queue only; empty: Synthetic and Uncertain. Audit teaches nothing and is never among them
 	Reviewers int    // fewest agreeing opinions an item needs; default 1
 }
 
@@ -57,7 +57,7 @@ func (s *Store) Documents(ctx context.Context, opt ExportOptions) ([]Exported, E
 	}
 	var out []Exported
 	for i := range items {
-		if opt.Queue != "" && items[i].Queue != opt.Queue {
+		if items[i].Queue == Audit || opt.Queue != "" && items[i].Queue != opt.Queue {
 			continue
 		}
 		list := opinions(judged[items[i].ID])
@@ -79,6 +79,29 @@ func (s *Store) Documents(ctx context.Context, opt ExportOptions) ([]Exported, E
 		}
 	}
 	return out, n, nil
+}
+
+// Audited returns what a reviewer says about every item of the queue Audit, in the order they were added; the decision is empty
+// where there is none.
+func (s *Store) Audited(ctx context.Context, reviewer string) ([]Judgement, error) {
+	items, judged, err := s.judgements(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Judgement
+	for i := range items {
+		if items[i].Queue != Audit {
+			continue
+		}
+		j := Judgement{Item: &items[i]}
+		for _, x := range judged[items[i].ID] {
+			if x.Decision.Reviewer == reviewer {
+				j = x
+			}
+		}
+		out = append(out, j)
+	}
+	return out, nil
 }
 
 func exported(it *Item, list []Judgement) Exported {

@@ -1,4 +1,4 @@
-// Package review keeps what people say about synthetic sentences and about uncertain links: the items to look at, an
+// Package review keeps what people say about synthetic sentences, uncertain links and blind audit sheets: the items to look at, an
 // append-only log of decisions, agreement between reviewers, and the accepted items as training documents. It stands after
 // corpus and before serve, which shows it; what it exports goes back to the top of the chain as a corpus.
 //
@@ -21,6 +21,7 @@ import (
 const (
 	Synthetic = "synthetic" // sentences that a language model wrote: does the mention mean the concept, is the sentence good?
 	Uncertain = "uncertain" // links that the linker was not sure of: which candidate is right?
+	Audit     = "audit"     // rows of a blind sheet: how does each of two concepts relate to the mention?
 )
 
 // Actions of a reviewer.
@@ -28,6 +29,7 @@ const (
 	Accept  = "accept"  // the proposed concept is right
 	Correct = "correct" // another concept is right: Decision.Code
 	Reject  = "reject"  // a bad sentence, or no concept is right: nothing to learn from
+	Judge   = "judge"   // of the queue Audit: verdicts on the two concepts, Decision.Code
 	Skip    = "skip"    // no opinion; the item does not come back to this reviewer
 	Undo    = "undo"    // takes the reviewer's decision Decision.Undoes back
 )
@@ -42,18 +44,18 @@ var (
 // An Item is one mention that people look at.
 type Item struct {
 	ID         string      `json:"id"`                 // unique; the same ID is never added twice
-	Queue      string      `json:"queue"`              // Synthetic or Uncertain
+	Queue      string      `json:"queue"`              // Synthetic, Uncertain or Audit
 	Document   string      `json:"document,omitempty"` // where the text comes from
 	Language   string      `json:"language,omitempty"`
 	Text       string      `json:"text"`
-	Spans      []text.Span `json:"spans"` // bytes of Text
+	Spans      []text.Span `json:"spans"` // bytes of Text; of Audit none where the mention does not stand in the text as it is
 	Mention    string      `json:"mention"`
 	Group      string      `json:"group"`
 	Code       string      `json:"code"` // the concept that is proposed; empty: none
 	Name       string      `json:"name,omitempty"`
-	Candidates []Choice    `json:"candidates,omitempty"`
-	Priority   float64     `json:"priority"`         // larger comes first: how uncertain the link is
-	Origin     string      `json:"origin,omitempty"` // what made the item, e.g. the model's name
+	Candidates []Choice    `json:"candidates,omitempty"` // of Audit the two concepts, described without code
+	Priority   float64     `json:"priority"`             // larger comes first: how uncertain the link is
+	Origin     string      `json:"origin,omitempty"`     // what made the item, e.g. the model's name
 }
 
 // A Choice is one concept a mention may mean.
@@ -66,10 +68,14 @@ type Choice struct {
 // check refuses an item whose spans do not fit its text.
 func (it *Item) check() error {
 	switch {
+	case it.Queue != Synthetic && it.Queue != Uncertain && it.Queue != Audit:
+		return fmt.Errorf("%w: item %q has queue %q: have %s, %s, %s", ErrInvalid, it.ID, it.Queue, Synthetic, Uncertain, Audit)
+	case it.Queue == Audit && (it.ID == "" || it.Text == "" || it.Mention == "" || len(it.Candidates) != 2):
+		return fmt.Errorf("%w: item %q needs an id, a text, a mention and two concepts", ErrInvalid, it.ID)
+	case it.Queue == Audit && len(it.Spans) == 0:
+		return nil
 	case it.ID == "" || it.Text == "" || len(it.Spans) == 0:
 		return fmt.Errorf("%w: item %q needs an id, a text and spans", ErrInvalid, it.ID)
-	case it.Queue != Synthetic && it.Queue != Uncertain:
-		return fmt.Errorf("%w: item %q has queue %q: have %s, %s", ErrInvalid, it.ID, it.Queue, Synthetic, Uncertain)
 	}
 	for _, s := range it.Spans {
 		if s.Start < 0 || s.Start >= s.End || s.End > len(it.Text) {
@@ -89,7 +95,7 @@ type Decision struct {
 	Item     string    `json:"item"`
 	Reviewer string    `json:"reviewer"`
 	Action   string    `json:"action"`
-	Code     string    `json:"code,omitempty"` // of Correct
+	Code     string    `json:"code,omitempty"` // of Correct the concept, of Judge the two verdicts with / between
 	Note     string    `json:"note,omitempty"`
 	Undoes   int64     `json:"undoes,omitempty"` // of Undo: the decision that is taken back
 	At       time.Time `json:"at"`
@@ -106,10 +112,10 @@ func (d *Decision) check() error {
 		return nil
 	case d.Item == "":
 		return fmt.Errorf("%w: no item is named", ErrInvalid)
-	case !slices.Contains([]string{Accept, Correct, Reject, Skip}, d.Action):
-		return fmt.Errorf("%w: action %q: have %s, %s, %s, %s", ErrInvalid, d.Action, Accept, Correct, Reject, Skip)
-	case (d.Action == Correct) != (d.Code != ""):
-		return fmt.Errorf("%w: a code belongs to the action %s and to no other", ErrInvalid, Correct)
+	case !slices.Contains([]string{Accept, Correct, Reject, Judge, Skip}, d.Action):
+		return fmt.Errorf("%w: action %q: have %s, %s, %s, %s, %s", ErrInvalid, d.Action, Accept, Correct, Reject, Judge, Skip)
+	case (d.Action == Correct || d.Action == Judge) != (d.Code != ""):
+		return fmt.Errorf("%w: a code belongs to the actions %s and %s and to no other", ErrInvalid, Correct, Judge)
 	case len(d.Note) > maxNote || len(d.Request) > 100 || len(d.Code) > 400:
 		return fmt.Errorf("%w: a note has at most %d bytes, a request 100, a code 400", ErrInvalid, maxNote)
 	}

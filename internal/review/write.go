@@ -127,11 +127,8 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, d *Decision) error {
 		if err := s.resolveUndo(ctx, tx, d); err != nil {
 			return err
 		}
-	} else if err := tx.QueryRowContext(ctx, s.sql("SELECT id FROM review_items WHERE id = ?"), d.Item).Scan(&d.Item); err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("%w: %q", ErrNoItem, d.Item)
-		}
-		return fmt.Errorf("recording decision: %w", err)
+	} else if err := s.fits(ctx, tx, d); err != nil {
+		return err
 	}
 	request := sql.NullString{String: d.Request, Valid: d.Request != ""}
 	undoes := sql.NullInt64{Int64: d.Undoes, Valid: d.Undoes != 0}
@@ -139,6 +136,21 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, d *Decision) error {
 		request, d.Item, d.Reviewer, d.Action, d.Code, d.Note, undoes, stamp(d.At)).Scan(&d.Seq)
 	if err != nil {
 		return fmt.Errorf("recording decision: %w", err)
+	}
+	return nil
+}
+
+// fits reports whether the item is there and of a queue whose items are decided like this.
+func (s *Store) fits(ctx context.Context, tx *sql.Tx, d *Decision) error {
+	var queue string
+	err := tx.QueryRowContext(ctx, s.sql("SELECT queue FROM review_items WHERE id = ?"), d.Item).Scan(&queue)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("%w: %q", ErrNoItem, d.Item)
+	case err != nil:
+		return fmt.Errorf("recording decision: %w", err)
+	case d.Action != Skip && (queue == Audit) != (d.Action == Judge):
+		return fmt.Errorf("%w: the action %s does not belong to the queue %s", ErrInvalid, d.Action, queue)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ const (
 	Open     Role = iota // no key needed: the page's files, /livez, /readyz, /openapi.json
 	Link                 // link, search, look at runs, read metrics
 	Reviewer             // and decide on review items
-	Admin                // and add review items, export them, read the whole log
+	Admin                // and add review items, export them and the verdicts of others, read the whole log
 )
 
 // A Key lets someone in. Only its hash is kept.
@@ -112,7 +112,7 @@ func needs(r *http.Request) Role {
 	switch {
 	case p == "/" || p == "/livez" || p == "/readyz" || p == "/openapi.json" || strings.HasPrefix(p, "/page/"):
 		return Open
-	case p == "/api/v1/review/items" || p == "/api/v1/review/export" || p == "/api/v1/review/log":
+	case p == "/api/v1/review/items" || p == "/api/v1/review/export" || p == "/api/v1/review/log", p == "/api/v1/review/audit" && r.Method != http.MethodGet:
 		return Admin
 	case strings.HasPrefix(p, "/api/v1/review/"):
 		return Reviewer

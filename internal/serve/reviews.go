@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"syncabel/internal/corpus"
+	"syncabel/internal/judge"
 	"syncabel/internal/review"
 	"syncabel/internal/text"
 )
@@ -19,7 +21,7 @@ import (
 // ReviewItem is one mention to look at, with offsets in the units the caller asked for.
 type ReviewItem struct {
 	ID         string          `json:"id"`
-	Queue      string          `json:"queue" enum:"synthetic,uncertain"`
+	Queue      string          `json:"queue" enum:"synthetic,uncertain,audit"`
 	Document   string          `json:"document,omitempty"`
 	Language   string          `json:"language,omitempty"`
 	Text       string          `json:"text"`
@@ -47,7 +49,7 @@ type NewItem struct {
 }
 
 type nextInput struct {
-	Queue    string `query:"queue" required:"true" enum:"synthetic,uncertain"`
+	Queue    string `query:"queue" required:"true" enum:"synthetic,uncertain,audit"`
 	Reviewer string `query:"reviewer" maxLength:"100" doc:"Who reviews; with keys it is the key's name."`
 	Offsets  string `query:"offsets" enum:"byte,codepoint,utf16" default:"byte"`
 	Limit    int    `query:"limit" default:"20" minimum:"1" maximum:"100"`
@@ -64,8 +66,8 @@ type decisionInput struct {
 		Request  string `json:"request,omitempty" maxLength:"100" doc:"A name of the client's choice; the same request sent again is recorded once."`
 		Item     string `json:"item" maxLength:"400"`
 		Reviewer string `json:"reviewer,omitempty" maxLength:"100" doc:"With keys it is the key's name."`
-		Action   string `json:"action" enum:"accept,correct,reject,skip"`
-		Code     string `json:"code,omitempty" maxLength:"400" doc:"The right concept, of action correct."`
+		Action   string `json:"action" enum:"accept,correct,reject,judge,skip"`
+		Code     string `json:"code,omitempty" maxLength:"400" doc:"The right concept, of action correct; the verdicts on the two concepts as EXACT/BROAD, of action judge."`
 		Note     string `json:"note,omitempty" maxLength:"4000"`
 	}
 }
@@ -75,7 +77,7 @@ type decisionOutput struct{ Body review.Decision }
 type undoInput struct {
 	Body struct {
 		Request  string `json:"request,omitempty" maxLength:"100"`
-		Queue    string `json:"queue" enum:"synthetic,uncertain"`
+		Queue    string `json:"queue" enum:"synthetic,uncertain,audit"`
 		Reviewer string `json:"reviewer,omitempty" maxLength:"100"`
 	}
 }
@@ -142,6 +144,10 @@ func (s *Server) reviewRoutes() {
 	export := op("GET", "export", "review-export", "Accepted items as training documents, one JSON object a line")
 	export.Responses = content("application/x-ndjson")
 	huma.Register(s.api, export, s.exportReview)
+	huma.Register(s.api, op("POST", "audit", "audit-add", "Add the rows of a blind audit sheet (CSV)"), s.addAudit)
+	sheet := op("GET", "audit", "audit-export", "The audit sheet with a reviewer's verdicts, as `judge agree` reads it")
+	sheet.Responses = content("text/csv")
+	huma.Register(s.api, sheet, s.exportAudit)
 }
 
 func content(types ...string) map[string]*huma.Response {
@@ -169,9 +175,11 @@ func (s *Server) next(ctx context.Context, in *nextInput) (*nextOutput, error) {
 }
 
 func (s *Server) shown(it *review.Item, unit string) ReviewItem {
-	u := newUnits(it.Text, unit)
-	out := ReviewItem{ID: it.ID, Queue: it.Queue, Document: it.Document, Language: it.Language, Text: it.Text, Start: u.from(it.Spans[0].Start),
-		End: u.from(it.Spans[len(it.Spans)-1].End), Mention: it.Mention, Group: it.Group, Code: it.Code, Name: it.Name, Parents: s.broader(it.Code, it.Language), Candidates: it.Candidates}
+	out := ReviewItem{ID: it.ID, Queue: it.Queue, Document: it.Document, Language: it.Language, Text: it.Text, Mention: it.Mention, Group: it.Group, Code: it.Code, Name: it.Name, Parents: s.broader(it.Code, it.Language), Candidates: it.Candidates}
+	if len(it.Spans) > 0 {
+		u := newUnits(it.Text, unit)
+		out.Start, out.End = u.from(it.Spans[0].Start), u.from(it.Spans[len(it.Spans)-1].End)
+	}
 	if i, ok := s.opt.KB.Index(it.Code); ok {
 		c := s.opt.KB.Concept(i)
 		out.Name, out.Definition = c.PreferredName(it.Language), definition(c, it.Language)
@@ -183,6 +191,9 @@ func (s *Server) decide(ctx context.Context, in *decisionInput) (*decisionOutput
 	b := &in.Body
 	if b.Action == review.Correct && !s.opt.KB.Has(b.Code) {
 		return nil, huma.Error422UnprocessableEntity("the knowledge base has no such code")
+	}
+	if _, _, ok := verdicts(b.Code); b.Action == review.Judge && !ok {
+		return nil, huma.Error422UnprocessableEntity("the code of a judgement is two verdicts as EXACT/BROAD, each one of " + strings.Join(judge.Labels(), ", "))
 	}
 	d, err := s.opt.Store.Decide(ctx, review.Decision{Request: b.Request, Item: b.Item, Reviewer: reviewer(ctx, b.Reviewer), Action: b.Action, Code: b.Code, Note: b.Note})
 	if err != nil {

@@ -116,6 +116,7 @@ func TestServe(t *testing.T) {
 	conceptPart(t, b)
 	reviewPart(t, b)
 	trainingPart(t, b, bin, downloads)
+	auditPart(t, b)
 	b.Do(t, chromedp.Click(`nav a[href="#runs"]`), chromedp.WaitVisible("table"))
 	text(t, b, "main", "guided + stage 0")
 	picture(t, b, "serve-runs")

@@ -23,7 +23,7 @@ var ranks = map[string]int{
 	"judge": 4, "eval": 6, "study": 7, "report": 7, "pipeline": 8, "serve": 8, "demo": 9,
 	"corpus/annotator": 3, "corpus/cas": 3, "corpus/exchange": 4, "export": 6,
 	"oracle/remote": 5, "oracle/mock": 5, "oracle/sglang": 6, "oracle/vllm": 6, "oracle/llamacpp": 6, // the second a server for tests
-	"llm": 0, "llm/fake": 1, // the latter a server for tests
+	"shard": 1, "llm": 0, "llm/fake": 1, // the latter a server for tests
 	"kernel/gen": 9, "demo/gen": 9, "terminology/invented/gen": 9, // programs of go generate
 }
 

@@ -22,7 +22,8 @@ import (
 	"syncabel/internal/text"
 )
 
-type linkCmd struct {
+// linkSettings are the flags that change answers.
+type linkSettings struct {
 	RunDir   string  `name:"run" required:"" help:"Folder of a finished run." type:"path"`
 	Model    string  `help:"Variant of the run; default: its last."`
 	Seed     uint64  `help:"Seed of the variant; default: its first."`
@@ -33,8 +34,15 @@ type linkCmd struct {
 	K        int     `short:"k" default:"5" help:"Candidates to print."`
 	NIL      float64 `name:"nil" help:"Abstain where no candidate is right with more than this probability, in mode hybrid; 0: as the run's config says."`
 	MinConf  float64 `name:"min-confidence" help:"Abstain where the first candidate is right with less than this probability, calibrated in mode hybrid."`
-	Text     string  `help:"One sentence with marked mentions."`
-	JSON     bool    `name:"json" help:"Print JSON, one mention a line."`
+}
+
+type linkCmd struct {
+	linkSettings
+	Plan  string `help:"Plan of syncabel shard plan; with --shard and --out." type:"path" placeholder:"FILE"`
+	Shard string `help:"Answer one shard of the plan, counted from 0." placeholder:"I/N"`
+	Out   string `help:"Folder of the parts that shards are answered into." type:"path" placeholder:"DIR"`
+	Text  string `help:"One sentence with marked mentions."`
+	JSON  bool   `name:"json" help:"Print JSON, one mention a line."`
 	oracleFlags
 	File string `arg:"" optional:"" help:"Plain text (.txt), PubTator file, JSONL of documents, or lines of text, with or without marked mentions; - is standard input."`
 }
@@ -62,7 +70,11 @@ const linkGarbage = 25
 
 // Run links.
 func (c *linkCmd) Run(a *app) error {
-	if (c.Text == "") == (c.File == "") {
+	sharded := c.Plan != "" || c.Shard != "" || c.Out != ""
+	switch {
+	case sharded && (c.Plan == "" || c.Shard == "" || c.Out == "" || c.Text != "" || c.File != ""):
+		return &usageError{"a shard needs --plan, --shard and --out, and neither --text nor a FILE: the plan names the files"}
+	case !sharded && (c.Text == "") == (c.File == ""):
 		return &usageError{"link needs either --text or one FILE (- for standard input)"}
 	}
 	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, MinConfidence: c.MinConf, Threads: a.cli.Threads})
@@ -70,7 +82,7 @@ func (c *linkCmd) Run(a *app) error {
 		return err
 	}
 	defer o.Close()
-	told, err := c.connect(a, o)
+	probe, told, err := c.connect(a, o)
 	if err != nil {
 		return err
 	}
@@ -79,6 +91,9 @@ func (c *linkCmd) Run(a *app) error {
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()
 	w := &linkWriter{cmd: c, app: a, linker: o.Linker, detector: o.Detect, out: out}
+	if sharded {
+		return c.work(a, w, probe)
+	}
 	if c.Text != "" {
 		d, err := w.marked(c.Text)
 		if err != nil {
@@ -132,7 +147,7 @@ func (w *linkWriter) file(path string) error {
 		defer f.Close()
 		in, name = f, filepath.Base(path)
 	}
-	r := bufio.NewReaderSize(in, 1<<16)
+	r := newInput(in)
 	if strings.HasSuffix(path, ".txt") {
 		return w.plain(r, name)
 	}
@@ -169,6 +184,9 @@ func (w *linkWriter) plain(r io.Reader, name string) error {
 	d.ID = strings.TrimSuffix(name, ".txt")
 	return w.documents([]corpus.Document{d})
 }
+
+// newInput buffers enough for looksPubTator.
+func newInput(in io.Reader) *bufio.Reader { return bufio.NewReaderSize(in, 1<<16) }
 
 // looksPubTator: the first line is id|t|title.
 func looksPubTator(r *bufio.Reader) bool {
@@ -246,7 +264,8 @@ func complete(d *corpus.Document) error {
 	return nil
 }
 
-func (w *linkWriter) documents(docs []corpus.Document) error {
+// prepare fills in language, mentions and groups where a document does not say.
+func (w *linkWriter) prepare(docs []corpus.Document) error {
 	for i := range docs {
 		if docs[i].Language == "" {
 			docs[i].Language = w.cmd.Language
@@ -259,6 +278,13 @@ func (w *linkWriter) documents(docs []corpus.Document) error {
 				m.Type = w.cmd.Group
 			}
 		}
+	}
+	return nil
+}
+
+func (w *linkWriter) documents(docs []corpus.Document) error {
+	if err := w.prepare(docs); err != nil {
+		return err
 	}
 	preds, err := w.linker.Link(w.app.ctx, docs)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"syncabel/internal/hub"
 	"syncabel/internal/llm"
 	"syncabel/internal/oracle/remote"
+	"syncabel/internal/shard"
 )
 
 // Exit codes, a contract with scripts.
@@ -51,6 +52,7 @@ type cli struct {
 	Corpus  corpusCmd  `cmd:"" help:"Check, count, convert and divide corpora."`
 	Synth   synthCmd   `cmd:"" help:"Have a language model write sentences for concepts, and check them."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
+	Shard   shardCmd   `cmd:"" help:"Divide linking among many workers: plan, status, verify, merge, scripts for clusters."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
 	Compare compareCmd `cmd:"" help:"Compare two prediction files, paired."`
@@ -137,8 +139,10 @@ func (a *app) finish(err error) int {
 		return exitRetry
 	case errors.Is(err, llm.ErrDenied):
 		return exitPermanent
-	case errors.Is(err, remote.ErrUnavailable):
+	case errors.Is(err, remote.ErrUnavailable), errors.Is(err, errRetry), errors.Is(err, shard.ErrIncomplete):
 		return exitRetry
+	case errors.Is(err, shard.ErrMismatch), errors.Is(err, shard.ErrFaults):
+		return exitPermanent
 	case errors.Is(err, remote.ErrRefused), errors.Is(err, remote.ErrProtocol):
 		return exitPermanent
 	}
@@ -162,6 +166,8 @@ func hint(err error) string {
 		return "What was answered is kept. Run the same command again when the server is back."
 	case errors.Is(err, llm.ErrDenied):
 		return "Check the address, the model's name (--server-model) and the key (--key-env, --key-file)."
+	case errors.Is(err, shard.ErrMismatch):
+		return "Plan, flags, run and inputs belong together: use those of the plan, or make another plan and another folder of parts."
 	case errors.Is(err, remote.ErrUnavailable):
 		return "Look whether the servers run, and run the same command again."
 	case errors.Is(err, remote.ErrRefused):

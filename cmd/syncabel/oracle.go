@@ -19,19 +19,20 @@ type oracleFlags struct {
 	Timeout  time.Duration `name:"oracle-timeout" help:"Time of one request." default:"2m"`
 }
 
-// connect makes a run ask the servers, if any are named, and returns what tells at the end how much was asked.
-func (f *oracleFlags) connect(a *app, o *pipeline.Opened) (told func(), err error) {
+// connect makes a run ask the servers, if any are named, and returns what the probe found (nil: no server) and what tells at the end how
+// much was asked.
+func (f *oracleFlags) connect(a *app, o *pipeline.Opened) (p *remote.Probe, told func(), err error) {
 	if len(f.Oracle) == 0 {
-		return func() {}, nil
+		return nil, func() {}, nil
 	}
 	p, pool, err := o.Connect(a.ctx, pipeline.Server{Engine: f.Engine, Options: remote.Options{URLs: f.Oracle, Model: f.Named,
 		KeyEnv: f.KeyEnv, KeyFile: f.KeyFile, InFlight: f.InFlight, Timeout: f.Timeout}})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.meter.log("oracle: %s, model %s, %d replicas, tokenizer %s, epsilon %.2g", p.Engine, p.Model, p.Replicas, p.Tokenizer, p.Epsilon)
 	before := pool.Stats()
-	return func() {
+	return p, func() {
 		s := pool.Stats()
 		a.meter.log("oracle: %d questions in %d rounds, %d requests (%d repeated) with %d prefixes, %.1f MB read", s.Queries-before.Queries,
 			s.Rounds-before.Rounds, s.Requests-before.Requests, s.Retries-before.Retries, s.Prefixes-before.Prefixes, float64(s.Read-before.Read)/1e6)

@@ -9,6 +9,7 @@ package artifact
 
 import (
 	"bufio"
+	"crypto/rand" // a process's number is no name: in containers every worker is process 1
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -326,7 +327,7 @@ func newTemp(path string) (*temp, error) {
 
 func (t *temp) keep(path string) error {
 	if t.name == "" {
-		t.name = filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.tmp%d.%d", filepath.Base(path), os.Getpid(), t.f.Fd()))
+		t.name = filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp"+rand.Text())
 		if err := give(t.f, t.name); err != nil {
 			return err
 		}

@@ -126,21 +126,17 @@ func TestKilledWorkers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	killed, twins := 0, 0
 	for killed < kills {
-		id := rng.IntN(shards)
-		first, second := start(t, plan, dir, id), start(t, plan, dir, id)
+		id := unfinished(t, p, dir, rng)
+		pair := []*exec.Cmd{start(t, plan, dir, id), start(t, plan, dir, id)}
 		twins++
 		time.Sleep(time.Duration(5+rng.IntN(60)) * time.Millisecond)
-		for _, c := range []*exec.Cmd{first, second} {
-			if c.Process.Kill() == nil && killed < kills {
+		for _, c := range pair {
+			c.Process.Kill()
+		}
+		for _, c := range pair {
+			if c.Wait(); c.ProcessState.ExitCode() == -1 { // ended by the signal, not before
 				killed++
 			}
-		}
-		first.Wait()
-		second.Wait()
-		if st, err := p.Look(dir); err != nil {
-			t.Fatal(err)
-		} else if killed < kills && st.Done == shards {
-			forget(t, dir, id) // all are done before the last kill: undo one
 		}
 	}
 	last := start(t, plan, dir, 0) // twins to the end
@@ -156,13 +152,23 @@ func TestKilledWorkers(t *testing.T) {
 		bytes.Count(rows, []byte("\n")), bytes.Count(faults, []byte("\n")), left)
 }
 
-func forget(t *testing.T, dir string, id int) {
+// unfinished returns a shard that is not done. When all are, one is undone.
+func unfinished(t *testing.T, p *Plan, dir string, rng *rand.Rand) int {
 	t.Helper()
+	st, err := p.Look(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open := append(st.Begun, st.Missing...); len(open) > 0 {
+		return open[rng.IntN(len(open))]
+	}
+	id := rng.IntN(len(p.Shards))
 	for _, path := range []string{part(dir, id), marker(dir, id)} {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return id
 }
 
 func start(t *testing.T, plan, dir string, id int) *exec.Cmd {

@@ -3,17 +3,20 @@ package llamacpp_test
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"testing"
 
+	"syncabel/internal/model"
+	"syncabel/internal/model/checkpoint"
 	"syncabel/internal/oracle"
 	"syncabel/internal/oracle/llamacpp"
 	"syncabel/internal/oracle/remote"
 )
 
 // TestRealServer runs against a llama-server with any model: SYNCABEL_LLAMA_SERVER is its address, SYNCABEL_LLAMA_VOCAB the size of
-// the model's vocabulary.
+// the model's vocabulary, SYNCABEL_LLAMA_MODEL, if set, the same model as a Hugging Face folder.
 func TestRealServer(t *testing.T) {
 	url := os.Getenv("SYNCABEL_LLAMA_SERVER")
 	if url == "" {
@@ -60,4 +63,52 @@ func TestRealServer(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", p.Stats())
+	if dir := os.Getenv("SYNCABEL_LLAMA_MODEL"); dir != "" {
+		asNative(t, o, dir)
+	}
+}
+
+// asNative compares with the native engine over the same weights, as a Hugging Face folder.
+func asNative(t *testing.T, o *llamacpp.Oracle, dir string) {
+	m, err := checkpoint.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := oracle.NewNative(model.NewSession(m, model.SessionOptions{Threads: 1, Nodes: 4096}))
+	defer n.Close()
+	rng := rand.New(rand.NewPCG(3, 3))
+	var queries []oracle.Query
+	for range 40 {
+		q := oracle.Query{TopK: 10}
+		for range 2 + rng.IntN(30) {
+			q.Prefix = append(q.Prefix, rng.Int32N(int32(n.Caps().Vocab)))
+		}
+		queries = append(queries, q)
+	}
+	want, err := n.Do(context.Background(), queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range queries { // now for certain tokens, in another order
+		for k := range want[i].Top {
+			queries[i].Want = append(queries[i].Want, want[i].Top[len(want[i].Top)-1-k].ID)
+		}
+	}
+	got, err := o.Do(context.Background(), queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worst := 0.0
+	for i := range want {
+		for k, x := range want[i].Top {
+			worst = max(worst, math.Abs(x.LogProb-got[i].Want[len(want[i].Top)-1-k]))
+			if y := got[i].Top[k]; x.ID != y.ID && math.Abs(x.LogProb-y.LogProb) > 1e-3 {
+				t.Errorf("query %d, place %d: %v natively, %v there", i, k, x, y)
+			}
+		}
+	}
+	t.Logf("largest difference from the native engine: %.2g", worst)
+	if worst > 5e-3 {
+		t.Error("these are other log-probabilities")
+	}
 }

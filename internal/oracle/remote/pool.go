@@ -43,7 +43,6 @@ type replica struct {
 	inFlight int
 	limit    float64   // of inFlight: halved by 429 and 503, raised by one after that many successes
 	until    time.Time // nothing is sent before
-	failures int       // in a row
 }
 
 // routeTokens of a prefix choose its replica: enough to tell sentences apart, few enough to be the same for all steps of a search.
@@ -169,10 +168,7 @@ func (p *Pool) give(i int, busy, failed bool, pause time.Duration) {
 	switch {
 	case busy:
 		r.limit = max(1, r.limit/2)
-	case failed:
-		r.failures++
-	default:
-		r.failures = 0
+	case !failed:
 		r.limit = min(float64(p.InFlight), r.limit+1/r.limit)
 	}
 	if pause > 0 {

@@ -1,0 +1,31 @@
+package sglang
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"syncabel/internal/oracle"
+)
+
+// FuzzReply: whatever a server sends, a reply is refused or answers every wanted token with a number.
+func FuzzReply(f *testing.F) {
+	f.Add([]byte(`[{"meta_info":{"id":"a","output_token_ids_logprobs":[[[-1,1,null],[-2,2,null]]]}}]`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var v reply
+		if json.Unmarshal(b, &v) != nil {
+			return
+		}
+		queries := []oracle.Query{{Prefix: []int32{1}, Want: []int32{1, 2}}}
+		out := []oracle.Answer{{Want: make([]float64, 2)}}
+		if (&Oracle{caps: oracle.Caps{Vocab: 9}}).read(&v, []string{"a"}, queries, []int{0}, out) != nil {
+			return
+		}
+		for _, lp := range out[0].Want {
+			if math.IsNaN(lp) || lp > 0.01 {
+				t.Errorf("%g", lp)
+			}
+		}
+	})
+}

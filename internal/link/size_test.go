@@ -188,7 +188,7 @@ func BenchmarkExpand(b *testing.B) {
 	b.ReportMetric(float64(expand(b, tr).Nanoseconds()), "ns/node")
 }
 
-// TestCostPerMention: from ten thousand to five million names, what a mention costs grows no faster than the logarithm of their
+// TestCostPerMention: from ten thousand to five million names, what a mention costs grows about as the logarithm of their
 // number. The model is untrained, so its beams stay apart longer than a trained one's.
 func TestCostPerMention(t *testing.T) {
 	if os.Getenv("SYNCABEL_SLOW") == "" {
@@ -201,21 +201,23 @@ func TestCostPerMention(t *testing.T) {
 	}
 	c.BOS, c.EOS = 0, 1
 	m := model.New(c, 1)
-	var first float64
+	var tries []*trie.Trie
 	for _, names := range []int{10_000, 100_000, 1_000_000, 5_200_000} {
-		tr := inventedTrie(t, tok, names)
-		cost := 0.0
-		for range 3 { // the least of three, as neighbours only add
-			if each := searchCost(t, tr, m, 320).Seconds(); cost == 0 || each < cost {
-				cost = each
+		tries = append(tries, inventedTrie(t, tok, names))
+	}
+	cost := make([]float64, len(tries))
+	for range 4 { // the least of four, as neighbours only add; in turn, so that a machine that slows down slows all sizes down
+		for i, tr := range tries {
+			if each := searchCost(t, tr, m, 320).Seconds(); cost[i] == 0 || each < cost[i] {
+				cost[i] = each
 			}
 		}
-		if first == 0 {
-			first = cost
-		}
-		growth, allowed := cost/first, math.Log(float64(tr.Leaves()))/math.Log(10_000)
-		t.Logf("%8d names: %.2f ms of processor a mention, %.2f times that of the first; the logarithm grows by %.2f", tr.Leaves(), 1000*cost, growth, allowed)
-		if growth > allowed {
+	}
+	const slack = 1.5 // runs of one binary gave 1.17 to 1.76 for the largest; what grows with the names themselves gives hundreds
+	for i, tr := range tries {
+		growth, allowed := cost[i]/cost[0], math.Log(float64(tr.Leaves()))/math.Log(10_000)
+		t.Logf("%8d names: %.2f ms of processor a mention, %.2f times that of the first; the logarithm grows by %.2f", tr.Leaves(), 1000*cost[i], growth, allowed)
+		if growth > slack*allowed {
 			t.Errorf("cost of %d names grew by %.2f", tr.Leaves(), growth)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"syncabel/internal/llm"
 	"syncabel/internal/pipeline"
 	"syncabel/internal/synth"
+	"syncabel/internal/terminology"
 )
 
 // Files of a folder of synthesis.
@@ -185,7 +186,8 @@ type synthPlanCmd struct {
 	promptFlags
 	Out      string   `required:"" help:"Folder to write." type:"path"`
 	Groups   []string `help:"Only concepts of these semantic groups." sep:";"`
-	Only     string   `help:"File of concept IDs, one a line: only these, e.g. those that a new release added." type:"existingfile"`
+	Only     string   `help:"File of concept IDs, one a line: only these." type:"existingfile" xor:"only"`
+	OnlyNew  string   `help:"changes.jsonl of 'import kb --against': only the concepts that the release added." type:"existingfile" xor:"only"`
 	Defined  bool     `help:"Only concepts with a definition."`
 	Foreign  bool     `help:"Also concepts without a name in the prompt's language."`
 	Limit    int      `help:"So many concepts at most, drawn by chance."`
@@ -222,6 +224,11 @@ func (c *synthPlanCmd) Run(a *app) error {
 			return err
 		}
 	}
+	if c.OnlyNew != "" {
+		if opt.Only, err = addedSet(c.OnlyNew); err != nil {
+			return err
+		}
+	}
 	totals, err := synth.WritePlan(filepath.Join(c.Out, planName), kb, opt)
 	if err != nil {
 		return err
@@ -245,6 +252,19 @@ func idSet(path string) (func(string) bool, error) {
 		set[strings.TrimSpace(sc.Text())] = true
 	}
 	return func(id string) bool { return set[id] }, sc.Err()
+}
+
+// addedSet holds the concepts that a release added.
+func addedSet(path string) (func(string) bool, error) {
+	changes, err := terminology.ReadChanges(path)
+	if err != nil {
+		return nil, err
+	}
+	set := map[string]bool{}
+	for _, c := range changes {
+		set[c.ID] = set[c.ID] || c.Kind == terminology.Added
+	}
+	return func(id string) bool { return set[id] }, nil
 }
 
 func printTotals(a *app, t *synth.Totals, rate float64) error {

@@ -104,6 +104,19 @@ func (c *linkSettings) planned() (map[string]string, error) {
 		"detect": c.Detect, "k": fmt.Sprint(c.K), "nil": fmt.Sprint(c.NIL), "min-confidence": fmt.Sprint(c.MinConf)}, nil
 }
 
+// plan reads a plan and refuses one that was made for other settings.
+func (c *linkSettings) plan(path string) (*shard.Plan, error) {
+	p, err := shard.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.planned()
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Check(s)
+}
+
 // arguments are the settings as flags of link, but for defaults.
 func (c *linkSettings) arguments() []string {
 	out := []string{"--run", c.RunDir}
@@ -232,15 +245,8 @@ type shardEmitCmd struct {
 
 // Run writes the scripts.
 func (c *shardEmitCmd) Run(a *app) error {
-	p, err := shard.Read(c.Plan)
+	p, err := c.plan(c.Plan)
 	if err != nil {
-		return err
-	}
-	s, err := c.planned()
-	if err != nil {
-		return err
-	}
-	if err := p.Check(s); err != nil {
 		return err
 	}
 	files, err := shard.Emit{Name: c.Name, Binary: c.Binary, Shards: len(p.Shards), Parallel: c.Parallel, CPUs: c.CPUs, Memory: c.Memory, GPUs: c.GPUs, Hours: c.Hours,
@@ -265,15 +271,8 @@ var errRetry = errors.New("start the worker again: it goes on where it stopped")
 
 // work answers the shard that link was asked for.
 func (c *linkCmd) work(a *app, w *linkWriter, note any) error {
-	p, err := shard.Read(c.Plan)
+	p, err := c.plan(c.Plan)
 	if err != nil {
-		return err
-	}
-	s, err := c.planned()
-	if err != nil {
-		return err
-	}
-	if err := p.Check(s); err != nil {
 		return err
 	}
 	id, of, ok := strings.Cut(c.Shard, "/")

@@ -83,12 +83,25 @@ func openKB(path string) (*terminology.KB, error) {
 	return pipeline.OpenKB(path)
 }
 
-type corpusCheckCmd struct {
+// looked are the flags of verbs that look at a corpus.
+type looked struct {
 	corpusIn
-	KB    string   `name:"kb" help:"Folder of an imported knowledge base: report codes that it lacks." type:"path"`
-	JSON  bool     `name:"json" help:"Print the findings as JSON, one a line."`
+	KB    string   `name:"kb" help:"Folder of an imported knowledge base or of a run: which codes it has and lacks." type:"path"`
+	JSON  bool     `name:"json" help:"Print JSON, one finding or one list of counts a line."`
 	Paths []string `arg:"" optional:"" help:"Files whose documents say their split." type:"path"`
 }
+
+// open reads the corpus and opens the knowledge base, nil when none is named.
+func (c *looked) open(a *app) ([]corpus.Document, *terminology.KB, error) {
+	kb, err := openKB(c.KB)
+	if err != nil {
+		return nil, nil, err
+	}
+	docs, err := c.read(a, c.Paths)
+	return docs, kb, err
+}
+
+type corpusCheckCmd struct{ looked }
 
 // Help shows an example.
 func (corpusCheckCmd) Help() string {
@@ -97,11 +110,7 @@ func (corpusCheckCmd) Help() string {
 
 // Run prints what Audit finds.
 func (c *corpusCheckCmd) Run(a *app) error {
-	kb, err := openKB(c.KB)
-	if err != nil {
-		return err
-	}
-	docs, err := c.read(a, c.Paths)
+	docs, kb, err := c.open(a)
 	if err != nil {
 		return err
 	}
@@ -128,12 +137,7 @@ func (c *corpusCheckCmd) Run(a *app) error {
 	return err
 }
 
-type corpusStatsCmd struct {
-	corpusIn
-	KB    string   `name:"kb" help:"Folder of an imported knowledge base: coverage." type:"path"`
-	JSON  bool     `name:"json" help:"Print JSON: one object a split."`
-	Paths []string `arg:"" optional:"" help:"Files whose documents say their split." type:"path"`
-}
+type corpusStatsCmd struct{ looked }
 
 // Help shows an example.
 func (corpusStatsCmd) Help() string {
@@ -142,11 +146,7 @@ func (corpusStatsCmd) Help() string {
 
 // Run prints the counts of every split side by side.
 func (c *corpusStatsCmd) Run(a *app) error {
-	kb, err := openKB(c.KB)
-	if err != nil {
-		return err
-	}
-	docs, err := c.read(a, c.Paths)
+	docs, kb, err := c.open(a)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,22 @@ import (
 	"syncabel/internal/report"
 )
 
+// counting are the flags that say what counts as right, and how sure that is.
+type counting struct {
+	Protocol string `enum:"strict,paper" default:"strict" help:"strict (every gold counts) or paper (arXiv 2601.19667, row for row)."`
+	Lenient  bool   `help:"One part of a composite is enough."`
+	Samples  int    `default:"1000" help:"Resamples of the bootstrap over documents."`
+	Seed     uint64 `default:"1" help:"Of the bootstrap."`
+}
+
+// options are those of package eval.
+func (c *counting) options() eval.Options {
+	return eval.Options{Protocol: c.Protocol, Lenient: c.Lenient, Samples: c.Samples, Seed: c.Seed}
+}
+
 // scoring are the flags of verbs that score prediction files.
 type scoring struct {
-	Protocol  string   `enum:"strict,paper" default:"strict" help:"strict (every gold counts) or paper (arXiv 2601.19667, row for row)."`
-	Lenient   bool     `help:"One part of a composite is enough."`
-	Samples   int      `default:"1000" help:"Resamples of the bootstrap over documents."`
-	Seed      uint64   `default:"1" help:"Of the bootstrap."`
+	counting
 	Pool      bool     `help:"Score all files together, as parts of one system."`
 	Gold      string   `help:"Documents with the gold answers (PubTator, BigBio, JSONL), for predictions that carry none; also scores end to end: spans that were found, missed or made up." type:"path"`
 	Training  []string `help:"Training documents: tells seen from unseen concepts, mentions and pairs." type:"path"`
@@ -138,11 +148,6 @@ func (c *scoring) score(a *app) ([]scored, error) {
 		out = append(out, r)
 	}
 	return out, nil
-}
-
-// options are those of package eval.
-func (c *scoring) options() eval.Options {
-	return eval.Options{Protocol: c.Protocol, Lenient: c.Lenient, Samples: c.Samples, Seed: c.Seed}
 }
 
 // sources reads the baselines and the files; a run's folder gives all its systems.
@@ -283,14 +288,11 @@ func printSpans(a *app, e *eval.EndToEnd) {
 }
 
 type compareCmd struct {
-	A        string `arg:"" help:"First prediction file." type:"path"`
-	B        string `arg:"" help:"Second prediction file." type:"path"`
-	Protocol string `enum:"strict,paper" default:"strict" help:"As for eval."`
-	Lenient  bool   `help:"One part of a composite is enough."`
-	Samples  int    `default:"1000" help:"Resamples of the bootstrap over documents."`
-	Seed     uint64 `default:"1" help:"Of the bootstrap."`
-	List     bool   `help:"Also list the mentions that changed, with their sentences."`
-	JSON     bool   `name:"json" help:"Print JSON."`
+	counting
+	A    string `arg:"" help:"First prediction file." type:"path"`
+	B    string `arg:"" help:"Second prediction file." type:"path"`
+	List bool   `help:"Also list the mentions that changed, with their sentences."`
+	JSON bool   `name:"json" help:"Print JSON."`
 }
 
 // Help shows an example.
@@ -308,7 +310,7 @@ func (c *compareCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	res, err := eval.Compare(x, y, eval.Options{Protocol: c.Protocol, Lenient: c.Lenient, Samples: c.Samples, Seed: c.Seed})
+	res, err := eval.Compare(x, y, c.options())
 	if err != nil {
 		return err
 	}

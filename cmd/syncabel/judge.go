@@ -14,6 +14,7 @@ import (
 	"syncabel/internal/llm"
 	"syncabel/internal/prediction"
 	"syncabel/internal/report"
+	"syncabel/internal/terminology"
 )
 
 type judgeCmd struct {
@@ -34,6 +35,16 @@ type judgedFlags struct {
 	KB       string `name:"kb" required:"" help:"Knowledge base: folder of import kb or of a run, or a table." type:"path"`
 	Language string `default:"en" help:"Language of predictions that do not say: en, fr, es."`
 	Seed     uint64 `default:"1" help:"Of the order of the two concepts in blind mode and on sheets; the same when a sheet comes back."`
+}
+
+// read reads the predictions and opens the knowledge base they speak of.
+func (c *judgedFlags) read(a *app, file string) ([]prediction.Prediction, *terminology.KB, error) {
+	preds, err := a.readPredictions(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	kb, err := a.readKB(c.KB)
+	return preds, kb, err
 }
 
 type judgeRunCmd struct {
@@ -61,11 +72,7 @@ Example:
 
 // Run asks and collects.
 func (c *judgeRunCmd) Run(a *app) error {
-	preds, err := a.readPredictions(c.File)
-	if err != nil {
-		return err
-	}
-	kb, err := a.readKB(c.KB)
+	preds, kb, err := c.read(a, c.File)
 	if err != nil {
 		return err
 	}
@@ -111,19 +118,11 @@ func (c *judgeRunCmd) finish(a *app, preds []prediction.Prediction, res *judge.R
 	if err := judge.Mark(preds, res.Judged); err != nil {
 		return err
 	}
-	var lines strings.Builder
-	enc := json.NewEncoder(&lines)
-	enc.SetEscapeHTML(false)
-	for i := range res.Judged {
-		if err := enc.Encode(&res.Judged[i]); err != nil {
-			return fmt.Errorf("encoding verdicts: %w", err)
-		}
-	}
 	summary, err := json.MarshalIndent(res.Counts, "", " ")
 	if err != nil {
 		return fmt.Errorf("encoding counts: %w", err)
 	}
-	if err := artifact.WriteFile(filepath.Join(c.Out, judgeVerdicts), []byte(lines.String())); err != nil {
+	if err := artifact.WriteLines(filepath.Join(c.Out, judgeVerdicts), res.Judged); err != nil {
 		return err
 	}
 	if err := artifact.WriteFile(filepath.Join(c.Out, judgeSummary), append(summary, '\n')); err != nil {
@@ -175,11 +174,7 @@ Example:
 
 // Run writes a sheet.
 func (c *judgeSheetCmd) Run(a *app) error {
-	preds, err := a.readPredictions(c.File)
-	if err != nil {
-		return err
-	}
-	kb, err := a.readKB(c.KB)
+	preds, kb, err := c.read(a, c.File)
 	if err != nil {
 		return err
 	}

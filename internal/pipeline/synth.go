@@ -1,12 +1,9 @@
 package pipeline
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -219,15 +216,5 @@ func SaveChecked(f *artifact.Folder, checked *synth.Checked, warnings []text.War
 	for why, n := range checked.Rejected {
 		f.Manifest.Counts["rejected: "+why] = int64(n)
 	}
-	return artifact.WriteWith(f.Path(rejectedFile), func(w io.Writer) error {
-		out := bufio.NewWriter(w)
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		for _, r := range checked.Kept {
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
-		}
-		return out.Flush()
-	})
+	return artifact.WriteLines(f.Path(rejectedFile), checked.Kept)
 }

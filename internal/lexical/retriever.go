@@ -40,8 +40,9 @@ type Candidate struct {
 // A Retriever finds concepts whose names, or training strings, resemble a mention. It is immutable after construction and
 // safe for concurrent use with one Scratch each.
 type Retriever struct {
-	vec    *Vectorizer
-	groups map[string]*index
+	vec      *Vectorizer
+	groups   map[string]*index
+	concepts int // of the knowledge base
 }
 
 // index is one semantic group's inverted index.
@@ -87,7 +88,7 @@ func NewRetriever(kb *terminology.KB, opt Options) *Retriever {
 			names = append(names, n.Text)
 		}
 	}
-	r := &Retriever{vec: Fit(names), groups: map[string]*index{}}
+	r := &Retriever{vec: Fit(names), groups: map[string]*index{}, concepts: kb.Len()}
 	for _, g := range kb.Groups() {
 		r.groups[g] = &index{}
 	}
@@ -175,64 +176,121 @@ type Scratch struct {
 	Blind   Blind
 	scores  []float32
 	touched []int32
-	best    map[int32]hit
+	place   []int32 // by concept: 1 + its place in hits
+	hits    []hit
 }
 
 type hit struct {
-	score float32
-	entry int32
-	name  int32 // nearest name entry, -1 when only training strings matched
-	nameS float32
-	train entryScore
+	concept int32
+	entry   int32
+	score   float32
+	nameS   float32
+	name    int32 // nearest name entry, -1 when only training strings matched
+	train   entryScore
 }
 
 type entryScore struct{ cosine, share float32 }
 
-// Retrieve returns the k best concepts of a group for any of the queries (a mention and its long form, say): a concept's
-// score is its largest over queries. An unknown group gives nothing.
-func (r *Retriever) Retrieve(s *Scratch, group string, k int, queries ...string) []Candidate {
-	x := r.groups[group]
-	if x == nil {
-		return nil
-	}
-	if s.best == nil {
-		s.best = map[int32]hit{}
-	}
-	clear(s.best)
-	for _, q := range queries {
-		x.search(s, r.vec.Vector(q), terminology.Normalize(q))
-	}
-	out := make([]Candidate, 0, len(s.best))
-	for c, h := range s.best {
-		out = append(out, x.candidate(c, h, queries))
-	}
-	slices.SortFunc(out, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Concept, b.Concept))
-	})
-	return out[:min(k, len(out))]
+// Found is what a search found, until the next search with its Scratch.
+type Found struct {
+	x    *index
+	hits []hit
+	of   []int32
+	keys []string // of the queries, normalised
 }
 
-func (x *index) candidate(c int32, h hit, queries []string) Candidate {
-	e := x.entries[h.entry]
-	out := Candidate{Concept: int(c), Score: h.score, Source: SourceTFIDF, NameScore: h.nameS,
-		TrainScore: h.train.cosine, TrainShare: h.train.share}
-	exact := slices.ContainsFunc(queries, func(q string) bool { return terminology.Normalize(q) == e.key })
-	out.Equal = exact
-	switch {
-	case e.train && exact:
-		out.Source = SourceMemory
-	case e.train:
-		out.Source = SourceTraining
-	case exact:
-		out.Source = SourceDictionary
+// Search compares queries (a mention and its long form, say) with what a group's concepts are called: a concept's score is its largest
+// over queries. An unknown group gives nothing.
+func (r *Retriever) Search(s *Scratch, group string, queries ...string) Found {
+	x := r.groups[group]
+	if x == nil {
+		return Found{}
 	}
-	if h.name >= 0 {
-		out.Name = x.entries[h.name].text
+	for _, h := range s.hits {
+		s.place[h.concept] = 0
+	}
+	s.hits = s.hits[:0]
+	if n := r.concepts; len(s.place) < n {
+		s.place = make([]int32, n)
+	}
+	f := Found{x: x}
+	for _, q := range queries {
+		key := terminology.Normalize(q)
+		f.keys = append(f.keys, key)
+		x.search(s, r.vec.Vector(q), key)
+	}
+	f.hits, f.of = s.hits, s.place
+	return f
+}
+
+// Retrieve is Search and Best.
+func (r *Retriever) Retrieve(s *Scratch, group string, k int, queries ...string) []Candidate {
+	return r.Search(s, group, queries...).Best(k)
+}
+
+// Best returns the k best concepts, best first; equals by their number.
+func (f Found) Best(k int) []Candidate { return f.top(k, func(h *hit) float32 { return h.score }) }
+
+// BestByName returns the k concepts with the largest cosine of a name.
+func (f Found) BestByName(k int) []Candidate {
+	return f.top(k, func(h *hit) float32 { return h.nameS })
+}
+
+// Of returns what was found of one concept.
+func (f Found) Of(concept int) (Candidate, bool) {
+	if f.x == nil || f.of[concept] == 0 {
+		return Candidate{}, false
+	}
+	return f.candidate(&f.hits[f.of[concept]-1]), true
+}
+
+// top keeps the k largest by insertion: nearly all hits are turned away by one comparison.
+func (f Found) top(k int, by func(*hit) float32) []Candidate {
+	order := func(a, b *hit) int { return cmp.Or(cmp.Compare(by(b), by(a)), cmp.Compare(a.concept, b.concept)) }
+	k = min(k, len(f.hits))
+	if k <= 0 {
+		return nil
+	}
+	best := make([]*hit, 0, k+1)
+	for i := range f.hits {
+		h := &f.hits[i]
+		switch {
+		case k == len(f.hits):
+			best = append(best, h)
+		case len(best) < k || order(h, best[k-1]) < 0:
+			at, _ := slices.BinarySearchFunc(best, h, order)
+			best = slices.Insert(best, at, h)[:min(len(best)+1, k)]
+		}
+	}
+	if k == len(f.hits) {
+		slices.SortFunc(best, order)
+	}
+	out := make([]Candidate, k)
+	for i, h := range best {
+		out[i] = f.candidate(h)
 	}
 	return out
 }
 
-// search adds to s.best the entries that share a 3-gram with the query. Cosines far below the best cannot matter; those
+func (f Found) candidate(h *hit) Candidate {
+	e := f.x.entries[h.entry]
+	out := Candidate{Concept: int(h.concept), Score: h.score, Source: SourceTFIDF, NameScore: h.nameS,
+		TrainScore: h.train.cosine, TrainShare: h.train.share, Equal: slices.Contains(f.keys, e.key)}
+	switch {
+	case e.train && out.Equal:
+		out.Source = SourceMemory
+	case e.train:
+		out.Source = SourceTraining
+	case out.Equal:
+		out.Source = SourceDictionary
+	}
+	if h.name >= 0 {
+		out.Name = f.x.entries[h.name].text
+	}
+	return out
+}
+
+// search adds to s.hits the concepts of entries that share a 3-gram with the query. Cosines far below the best cannot matter; those
 // under a tenth are passed over.
 func (x *index) search(s *Scratch, q Vector, key string) {
 	if len(s.scores) < len(x.entries) {
@@ -248,12 +306,14 @@ func (x *index) search(s *Scratch, q Vector, key string) {
 		}
 	}
 	for _, i := range s.touched {
-		e, score := &x.entries[i], s.scores[i]
+		score := s.scores[i]
 		s.scores[i] = 0
-		if score < 0.1 || e.key == key {
+		if score < 0.1 {
 			continue
 		}
-		s.merge(e, i, score)
+		if e := &x.entries[i]; e.key != key {
+			s.merge(e, i, score)
+		}
 	}
 	for _, i := range x.exact[key] { // equal up to case and space: rounding, or 3-grams no name has, must not decide
 		s.merge(&x.entries[i], i, 1)
@@ -264,10 +324,11 @@ func (s *Scratch) merge(e *entry, i int32, score float32) {
 	if e.train && s.Blind.hides(e) {
 		return
 	}
-	h, ok := s.best[e.concept]
-	if !ok {
-		h = hit{score: -1, name: -1}
+	if s.place[e.concept] == 0 {
+		s.hits = append(s.hits, hit{concept: e.concept, score: -1, name: -1})
+		s.place[e.concept] = int32(len(s.hits))
 	}
+	h := &s.hits[s.place[e.concept]-1]
 	if !e.train && (score > h.nameS || score == h.nameS && (h.name < 0 || i < h.name)) {
 		h.name, h.nameS = i, score
 	}
@@ -277,5 +338,4 @@ func (s *Scratch) merge(e *entry, i int32, score float32) {
 	if total := score + e.bonus; total > h.score || total == h.score && i < h.entry {
 		h.score, h.entry = total, i
 	}
-	s.best[e.concept] = h
 }

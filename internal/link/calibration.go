@@ -38,8 +38,8 @@ func outcomes(p []float64, none float64) []float64 {
 // least and most keep the probability of none off the ends, where logarithms end.
 const least, most = 1e-6, 1 - 1e-6
 
-// calibrate fits on all development mentions. Start is what their weights are fitted from.
-func calibrate(all []mentionCase, start *Weights) *Calibration {
+// calibrate fits on all development mentions.
+func calibrate(all []mentionCase, fit func([]mentionCase) *Weights) *Calibration {
 	c := &Calibration{None: noneShare(all)}
 	byGroup := map[string][]stat.ScalingCase{}
 	var cases []stat.ScalingCase
@@ -55,7 +55,7 @@ func calibrate(all []mentionCase, start *Weights) *Calibration {
 		if len(rest) == 0 || len(held) == 0 {
 			continue
 		}
-		w := fitCases(thin(rest, maxFold), start)
+		w := fit(thin(rest, maxFold))
 		none := noneShare(rest)
 		for _, m := range held {
 			if x, ok := m.scalingCase(w, none); ok {

@@ -251,7 +251,7 @@ func (l *Linker) certified(ctx context.Context, batch []*task) error {
 
 // beams answers tasks by beamTrie.
 func (l *Linker) beams(ctx context.Context, batch []*task) error {
-	_, err := l.beamSearches(ctx, batch)
+	err := l.beamSearches(ctx, batch)
 	for _, t := range batch {
 		for i := range t.cands {
 			t.cands[i].value = t.cands[i].logp

@@ -88,6 +88,7 @@ type Linker struct {
 	ranker *ranker.Ranker // nil without
 	opt    Options
 	scr    lexical.Scratch
+	memo   map[string]*heard // of Hybrid, by prompt and group
 }
 
 // Parts are what a Linker is made of. Oracle, Trie and Tokenizer may be missing in mode Lexical, Stage0 in the others but
@@ -120,7 +121,7 @@ func New(p Parts, opt Options) (*Linker, error) {
 	if (opt.Mode == Hybrid || opt.Mode == Lexical || opt.Mode == Ranked) && p.Stage0 == nil {
 		return nil, fmt.Errorf("linking mode %q needs stage 0", opt.Mode)
 	}
-	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, p.Ranker, opt, lexical.Scratch{}}, nil
+	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, p.Ranker, opt, lexical.Scratch{}, map[string]*heard{}}, nil
 }
 
 // task is one mention on its way.
@@ -133,6 +134,7 @@ type task struct {
 	prompt    []int32
 	root      trie.Node
 	cands     []scored
+	heard     *heard
 	around    *ranker.Document // what the ranker knows of the document
 	sentences []text.Span
 	invalid   string // a free answer that is no name

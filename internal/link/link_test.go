@@ -353,11 +353,19 @@ func small(t *testing.T, mode string) *Linker {
 
 // trainedRanker learns from one document, in which names mean what they say.
 func trainedRanker(t *testing.T, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation) *ranker.Ranker {
-	r := ranker.New(kb, stage0, obs, ranker.Options{Boost: ranker.BoostOptions{MinHess: 0.01, Columns: 1, Rows: 1}})
+	r := ranker.New(kb, stage0, obs, ranker.Options{Boost: eager})
 	l, err := New(Parts{KB: kb, Stage0: stage0, Ranker: r}, Options{Mode: Ranked})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Train(rankingLists(t, l))
+	return r
+}
+
+// eager trees learn from a handful of mentions.
+var eager = ranker.BoostOptions{MinHess: 0.01, Columns: 1, Rows: 1}
+
+func rankingLists(t *testing.T, l *Linker) []ranker.List {
 	d, err := markup.ParseMarked("[gout]{Disorders} and [podagra]{Disorders} and [mitral stenoses]{Disorders}.")
 	if err != nil {
 		t.Fatal(err)
@@ -365,10 +373,45 @@ func trainedRanker(t *testing.T, kb *terminology.KB, stage0 *lexical.Retriever, 
 	for i, id := range []string{"D3", "D3", "D1"} {
 		d.Mentions[i].Gold = []corpus.Answer{{id}}
 	}
-	if err := l.TrainRanker(context.Background(), []corpus.Document{d}, 1); err != nil {
+	lists, err := RankingLists(context.Background(), []*Linker{l}, []corpus.Document{d}, 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return lists
+}
+
+// A ranker that hears the model learns from what it says of every candidate, and in hybrid its log-odds are the score. What the model said
+// after a prompt is remembered for the next mention with the same.
+func TestInformedRanker(t *testing.T) {
+	l := small(t, Hybrid)
+	obs := []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}
+	l.ranker = ranker.New(l.kb, l.stage0, obs, ranker.Options{Boost: eager})
+	l.ranker.Informed = true
+	lists := rankingLists(t, l)
+	for _, x := range lists {
+		for i, f := range x.X {
+			if said := f[len(f)-5]; said >= 0 || said <= floorLogP {
+				t.Errorf("candidate %d: the model says %g", i, said)
+			}
+		}
+	}
+	l.ranker.Train(lists)
+	d, err := markup.ParseMarked("[gout]{Disorders}, [gout]{Disorders} or [stenosis]{Disorders}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	preds, err := l.Link(context.Background(), []corpus.Document{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if preds[0].Candidates[0].Code != "D3" || !slices.EqualFunc(preds[0].Candidates, preds[1].Candidates, func(a, b prediction.Candidate) bool {
+		return a.Code == b.Code && a.Score == b.Score && a.LogProb == b.LogProb
+	}) {
+		t.Errorf("the same mention twice: %+v, %+v", preds[0].Candidates, preds[1].Candidates)
+	}
+	if len(l.memo) != 4 { // gout, podagra, mitral stenoses, stenosis
+		t.Errorf("%d prompts remembered", len(l.memo))
+	}
 }
 
 func linkOne(t *testing.T, mode, marked string) prediction.Prediction {
@@ -433,8 +476,8 @@ func TestFit(t *testing.T) {
 		}
 		cases = append(cases, c)
 	}
-	start, _ := loss(cases, DefaultWeights(false))
-	w := fit(cases, DefaultWeights(false))
+	start, _ := loss(cases, DefaultWeights(nil))
+	w := fit(cases, DefaultWeights(nil))
 	if w.Loss > start-0.3 || w.Recall1 < 0.8 || w.Values[4] < 2 {
 		t.Errorf("loss %g (defaults %g), recall %g, weights %v", w.Loss, start, w.Recall1, w.Values)
 	}

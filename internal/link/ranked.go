@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -51,36 +50,47 @@ func (t *task) concepts() []int {
 
 // ranked gives every candidate of a task the ranker's score.
 func (l *Linker) ranked(t *task) {
+	list, said := l.known(t)
+	for i, s := range l.ranker.Scores(t.around, t.asked(), list, said) {
+		t.cands[i].ranker = s
+	}
+}
+
+// known brings the candidates of a task into stage 0's order and returns what stage 0 knows of each, and the model where the ranker was
+// trained with that.
+func (l *Linker) known(t *task) ([]lexical.Candidate, []ranker.Said) {
 	for i := range t.cands {
 		t.cands[i].lex.Concept = t.cands[i].concept // of those that only the model's names led to
 	}
 	slices.SortStableFunc(t.cands, func(a, b scored) int { return a.order - b.order })
 	list := make([]lexical.Candidate, len(t.cands))
+	var said []ranker.Said
 	for i := range t.cands {
-		list[i] = t.cands[i].lex
+		s := &t.cands[i]
+		list[i] = s.lex
+		if l.opt.Mode == Hybrid && l.ranker.Informed {
+			said = append(said, ranker.Said{LogP: float32(max(s.logp, floorLogP)), Raw: float32(max(s.raw, floorLogP)), Beam: s.beam})
+		}
 	}
-	for i, s := range l.ranker.Scores(t.around, t.asked(), list) {
-		t.cands[i].ranker = s
-	}
+	return list, said
 }
 
 // unordered is the place of a candidate that stage 0 did not propose.
 const unordered = math.MaxInt32
 
-// TrainRanker trains r, which the linker must have been given, on annotated documents: every mention as if its document had not been
-// annotated, and a part of them a second time as if no training annotation had ever meant their concept. That second look teaches the trees
-// what to trust where training says nothing.
-func (l *Linker) TrainRanker(ctx context.Context, docs []corpus.Document, seed uint64) error {
+// RankingLists makes the ranker's training examples of annotated documents: every mention as if its document had not been annotated, and a
+// part of them a second time as if no training annotation had ever meant their concept. That second look teaches the trees what to trust
+// where training says nothing. The workers are linkers of equal parts and options, with an oracle of their own each, which in Hybrid must not
+// have learnt from these documents.
+func RankingLists(ctx context.Context, workers []*Linker, docs []corpus.Document, seed uint64) ([]ranker.List, error) {
 	lists := make([][]ranker.List, len(docs))
 	errs := make([]error, len(docs))
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		w := *l
-		w.scr = lexical.Scratch{}
+	for _, w := range workers {
 		wg.Go(func() {
 			for i := range next {
-				lists[i], errs[i] = w.trainingLists(&docs[i], rand.New(rand.NewPCG(seed, uint64(i))))
+				lists[i], errs[i] = w.trainingLists(ctx, &docs[i], rand.New(rand.NewPCG(seed, uint64(i))))
 			}
 		})
 	}
@@ -94,42 +104,71 @@ func (l *Linker) TrainRanker(ctx context.Context, docs []corpus.Document, seed u
 	wg.Wait()
 	for _, err := range append(errs, ctx.Err()) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	l.ranker.Train(slices.Concat(lists...))
-	return nil
+	return slices.Concat(lists...), nil
 }
 
-func (l *Linker) trainingLists(d *corpus.Document, rng *rand.Rand) ([]ranker.List, error) {
-	l.scr.Blind = lexical.Blind{Document: d.ID}
+// look is a training mention with what is hidden from stage 0 when it is looked at.
+type look struct {
+	task
+	blind lexical.Blind
+}
+
+func (l *Linker) trainingLists(ctx context.Context, d *corpus.Document, rng *rand.Rand) ([]ranker.List, error) {
 	defer func() { l.scr.Blind = lexical.Blind{} }()
+	l.scr.Blind = lexical.Blind{Document: d.ID}
 	tasks, err := l.tasks([]corpus.Document{*d})
 	if err != nil {
 		return nil, err
 	}
-	var out []ranker.List
+	var looks []*look
 	for _, t := range tasks {
 		if t.mention.NIL() {
 			continue
 		}
-		out = append(out, l.trainingList(d, tasks, t, 0))
+		looks = append(looks, &look{*t, lexical.Blind{Document: d.ID}})
 		if c, ok := l.kb.Index(t.mention.Gold[0][0]); ok && rng.Float64() < l.ranker.Hide() {
-			out = append(out, l.trainingList(d, tasks, t, c+1))
+			looks = append(looks, &look{*t, lexical.Blind{Document: d.ID, Concept: c + 1}})
+		}
+	}
+	var out []ranker.List
+	for some := range slices.Chunk(looks, l.opt.Batch) {
+		if err := l.lookAt(ctx, some); err != nil {
+			return nil, err
+		}
+		for _, k := range some {
+			list, said := l.known(&k.task)
+			x := ranker.List{X: l.ranker.Features(l.rankerDocument(d, tasks, k.blind), k.asked(), list, said)}
+			for _, c := range list {
+				x.Gold = append(x.Gold, k.means(l.kb.ID(c.Concept)))
+			}
+			out = append(out, x)
 		}
 	}
 	return out, nil
 }
 
-func (l *Linker) trainingList(d *corpus.Document, tasks []*task, t *task, hidden int) ranker.List {
-	l.scr.Blind.Concept = hidden
-	defer func() { l.scr.Blind.Concept = 0 }()
-	cands, _ := l.ranker.Candidates(&l.scr, t.asked())
-	list := ranker.List{X: l.ranker.Features(l.rankerDocument(d, tasks, l.scr.Blind), t.asked(), cands)}
-	for _, c := range cands {
-		list.Gold = append(list.Gold, t.means(l.kb.ID(c.Concept)))
+// lookAt makes the candidates of some looks.
+func (l *Linker) lookAt(ctx context.Context, some []*look) error {
+	batch := make([]*task, len(some))
+	for i, k := range some {
+		batch[i] = &k.task
 	}
-	return list
+	if l.opt.Mode == Hybrid {
+		if err := l.found(ctx, batch); err != nil {
+			return err
+		}
+	}
+	for _, k := range some {
+		l.scr.Blind = k.blind
+		l.proposed(&k.task)
+	}
+	if l.opt.Mode == Hybrid {
+		return l.names(ctx, batch)
+	}
+	return nil
 }
 
 // means reports whether a concept is part of any of the mention's answers.

@@ -48,29 +48,32 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 	case CertifiedTop1:
 		return l.certified(ctx, batch)
 	}
-	searches, err := l.beamSearches(ctx, batch)
-	if err != nil || l.opt.Mode == BeamTrie {
-		return err
+	if l.opt.Mode == BeamTrie {
+		return l.beamSearches(ctx, batch)
 	}
-	return l.union(ctx, batch, searches)
+	return l.union(ctx, batch)
 }
 
 // beamSearches runs beamTrie for a batch and files what it found.
-func (l *Linker) beamSearches(ctx context.Context, batch []*task) ([]*search, error) {
-	searches := make([]*search, len(batch))
-	for i, t := range batch {
-		searches[i] = &search{prompt: t.prompt, live: []hypothesis{{node: t.root}}}
-	}
-	if err := beamTrie(ctx, l.trie, l.oracle, searches, l.opt.Beams); err != nil {
-		return nil, err
+func (l *Linker) beamSearches(ctx context.Context, batch []*task) error {
+	searches, err := l.search(ctx, batch)
+	if err != nil {
+		return err
 	}
 	for i, t := range batch {
 		for _, f := range searches[i].done {
 			l.reached(t, f.leaf, f.logp)
 		}
-		searches[i].complete(l.trie)
 	}
-	return searches, nil
+	return nil
+}
+
+func (l *Linker) search(ctx context.Context, batch []*task) ([]*search, error) {
+	searches := make([]*search, len(batch))
+	for i, t := range batch {
+		searches[i] = &search{prompt: t.prompt, live: []hypothesis{{node: t.root}}}
+	}
+	return searches, beamTrie(ctx, l.trie, l.oracle, searches, l.opt.Beams)
 }
 
 // reached adds a finished name's probability to its concepts; a name that several share is split evenly among them.
@@ -103,61 +106,24 @@ func (t *task) candidate(concept int) *scored {
 
 // listed adds the candidates of stage 0 and tells the others how they look to it.
 func (l *Linker) listed(t *task, k int) {
-	all := l.stage0.Retrieve(&l.scr, t.group, math.MaxInt, t.surface)
-	have := map[int]bool{}
-	for _, c := range t.cands {
-		have[c.concept] = true
-	}
-	if l.opt.Exact {
-		all = slices.DeleteFunc(all, func(c lexical.Candidate) bool { return !c.Equal })
-	}
-	for i, c := range all {
-		if i >= k && !have[c.Concept] {
-			continue
+	found := l.stage0.Search(&l.scr, t.group, t.surface)
+	n := len(t.cands)
+	list := func(c lexical.Candidate, listed bool) {
+		if l.opt.Exact && !c.Equal {
+			return
 		}
 		s := t.candidate(c.Concept)
-		s.lex, s.listed = c, i < k
+		s.lex, s.listed = c, listed
 		s.name = cmp.Or(s.name, c.Name, l.kb.Concept(c.Concept).PreferredName(t.doc.Language))
 	}
-}
-
-// union scores the names of every candidate exactly. What the beams found of a candidate is scored again with the rest.
-func (l *Linker) union(ctx context.Context, batch []*task, searches []*search) error {
-	list := make([]*scoring, len(batch))
-	for i, t := range batch {
-		if l.ranker != nil {
-			l.proposed(t)
-		} else {
-			l.listed(t, l.opt.Candidates)
-		}
-		list[i] = &scoring{prompt: t.prompt, root: t.root, leaves: searches[i].paths}
-		for c := range t.cands {
-			for _, p := range l.nameLeaves(t, t.cands[c].concept) {
-				if !slices.ContainsFunc(list[i].leaves, func(q leafPath) bool { return q.leaf == p.leaf }) {
-					list[i].leaves = append(list[i].leaves, p)
-				}
-			}
-			t.cands[c].logp, t.cands[c].best = math.Inf(-1), math.Inf(-1)
+	for i := range t.cands[:n] {
+		if c, ok := found.Of(t.cands[i].concept); ok {
+			list(c, false)
 		}
 	}
-	if err := scoreNames(ctx, l.trie, l.oracle, list); err != nil {
-		return err
+	for _, c := range found.Best(k) {
+		list(c, true)
 	}
-	for i, t := range batch {
-		for k, p := range list[i].leaves {
-			concepts := l.trie.Concepts(p.leaf)
-			share := math.Log(float64(len(concepts)))
-			for _, c := range concepts {
-				s := t.candidate(int(c))
-				s.add(list[i].logp[k]-share, l.trie.Text(p.leaf))
-				s.raw = logSumExp([]float64{s.raw, list[i].raw[k] - share})
-			}
-		}
-		if l.ranker != nil {
-			l.ranked(t)
-		}
-	}
-	return nil
 }
 
 // nameLeaves returns the leaves of a concept's names nearest to the mention: those the model was taught to write.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"syncabel/internal/corpus"
+	"syncabel/internal/ranker"
 )
 
 // Weights combine what the model and stage 0 say about a candidate: a conditional logit over a mention's candidates, whose
@@ -59,17 +60,21 @@ func (t *task) features(s *scored) []float64 {
 }
 
 // DefaultWeights are used where there is no development split, and are what fitting starts from: the better of six tried on the
-// development splits of ncbi-disease and hpo-gsc. A ranker's log-odds say more than the cosine, which they hold.
-func DefaultWeights(ranker bool) *Weights {
-	if ranker {
-		return &Weights{Features: featureNames(), Values: []float64{0.2, 0.2, 0, 0, 0, 0, 0, 0, 0.7}}
+// development splits of ncbi-disease and hpo-gsc. A ranker's log-odds say more than the cosine, which they hold; those of one that hears the
+// model say all, and nothing is fitted beside them.
+func DefaultWeights(k *ranker.Ranker) *Weights {
+	switch {
+	case k == nil:
+		return &Weights{Features: featureNames(), Values: []float64{0.3, 0.3, 5, 0, 0, 0, 0, 0, 0}}
+	case k.Informed:
+		return &Weights{Features: featureNames(), Values: []float64{0, 0, 0, 0, 0, 0, 0, 0, 1}}
 	}
-	return &Weights{Features: featureNames(), Values: []float64{0.3, 0.3, 5, 0, 0, 0, 0, 0, 0}}
+	return &Weights{Features: featureNames(), Values: []float64{0.2, 0.2, 0, 0, 0, 0, 0, 0, 0.7}}
 }
 
 func (l *Linker) weights() *Weights {
 	if l.opt.Weights == nil {
-		l.opt.Weights = DefaultWeights(l.ranker != nil)
+		l.opt.Weights = DefaultWeights(l.ranker)
 	}
 	return l.opt.Weights
 }
@@ -123,16 +128,18 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 	if err != nil {
 		return nil, err
 	}
-	start := DefaultWeights(l.ranker != nil)
-	w := fitCases(all, start)
+	fit := func(cases []mentionCase) *Weights {
+		return fitCases(cases, DefaultWeights(l.ranker), l.ranker != nil && l.ranker.Informed)
+	}
+	w := fit(all)
 	if len(all) >= minFit {
-		w.Calibration = calibrate(all, start)
+		w.Calibration = calibrate(all, fit)
 	}
 	return w, nil
 }
 
-// fitCases fits weights and confidence, the weights on mentions whose gold is one of several candidates.
-func fitCases(all []mentionCase, start *Weights) *Weights {
+// fitCases fits confidence and, unless they are fixed, weights, these on mentions whose gold is one of several candidates.
+func fitCases(all []mentionCase, start *Weights, fixed bool) *Weights {
 	w := &Weights{Features: start.Features, Values: start.Values}
 	var cases []mentionCase
 	for _, c := range all {
@@ -140,7 +147,10 @@ func fitCases(all []mentionCase, start *Weights) *Weights {
 			cases = append(cases, c)
 		}
 	}
-	if len(cases) >= minFit {
+	if fixed {
+		w.Mentions = len(cases)
+		w.Loss, w.Recall1 = loss(cases, w)
+	} else if len(cases) >= minFit {
 		w = fit(cases, w)
 	}
 	var confidence []confidenceCase

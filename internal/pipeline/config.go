@@ -146,6 +146,10 @@ type Ranker struct {
 	Rounds     int     `toml:"rounds"`     // trees; default 120
 	Leaves     int     `toml:"leaves"`     // of a tree; default 12
 	Rate       float64 `toml:"rate"`       // step of a tree; default 0.07
+
+	// Folds makes a second ranker for hybrid that also hears the model: the training documents are divided into so many parts, a model is trained
+	// without each in turn, and what it says of that part's mentions is what the trees learn from. 0: hybrid weighs model and ranker on dev.
+	Folds int `toml:"folds" json:",omitempty"`
 }
 
 // Link says how mentions are linked.

@@ -55,6 +55,7 @@ type fitted struct {
 	model   *stage
 	trie    *stage
 	weights *stage
+	ranker  *stage // one that hears the model; nil without
 }
 
 // fitKey is what a model depends on beside its inputs.
@@ -225,9 +226,9 @@ func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
 
 // tune fits the weights of the hybrid on the development split.
 func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
-	w := link.DefaultWeights(d.ranker != nil)
+	w := link.DefaultWeights(d.ranker)
 	if len(d.dev) > 0 {
-		o, err := r.open(f)
+		o, err := r.open(f, r.opt.Threads)
 		if err != nil {
 			return err
 		}
@@ -277,8 +278,8 @@ func arena(f *model.Frozen) int {
 	return min(all, max(prompt, f.Bytes()/20/node))
 }
 
-func (r *runner) open(f *fitted) (*opened, error) {
-	return openModel(f.model.path, f.trie.path, trieOf{f.model.man.Files[tokenizer.FileName].SHA256, f.trie.man.Inputs["kb"]}, r.opt.Threads)
+func (r *runner) open(f *fitted, threads int) (*opened, error) {
+	return openModel(f.model.path, f.trie.path, trieOf{f.model.man.Files[tokenizer.FileName].SHA256, f.trie.man.Inputs["kb"]}, threads)
 }
 
 // trieOf says by hashes what a trie must have been built of.

@@ -94,7 +94,11 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range []string{rec.Corpus, rec.Ranker, m.Model, m.Trie, m.Weights} {
+	rankerDir := rec.Ranker
+	if opt.Mode != link.Ranked {
+		rankerDir = cmp.Or(m.Ranker, rec.Ranker)
+	}
+	for _, p := range []string{rec.Corpus, rankerDir, m.Model, m.Trie, m.Weights} {
 		if p == "" {
 			continue
 		}
@@ -129,8 +133,8 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	obs := observations(kb, corpus.Split(docs, "train"), rec.Link)
 	stage0 := lexical.NewRetriever(kb, lexical.Options{Names: true, Training: obs})
 	var k *ranker.Ranker
-	if rec.Ranker != "" {
-		if k, err = openRanker(filepath.Join(dir, rec.Ranker), kb, stage0, obs); err != nil {
+	if rankerDir != "" {
+		if k, err = openRanker(filepath.Join(dir, rankerDir), kb, stage0, obs); err != nil {
 			o.close()
 			return nil, err
 		}

@@ -1,7 +1,12 @@
 package pipeline
 
 import (
+	"cmp"
+	"fmt"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
@@ -34,22 +39,114 @@ func (r *runner) fitRanker(d *data) error {
 	var err error
 	d.rankerStage, err = r.do("ranker", slug(r.cfg.Name), 0, rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap}, inputs, func(a *artifact.Folder) error {
 		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
-		linker, err := link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: k},
-			link.Options{Mode: link.Ranked, Expand: l.Expand, Coordinate: l.Coordinate, GroupMap: l.GroupMap})
+		workers, err := r.workers(func() (*link.Linker, error) {
+			return link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: k}, r.linkOptions(Train{}, link.Ranked, nil, ""))
+		})
 		if err != nil {
 			return err
 		}
-		if err := linker.TrainRanker(r.ctx, d.train, 1); err != nil {
+		lists, err := link.RankingLists(r.ctx, workers, d.train, 1)
+		if err != nil {
 			return err
 		}
-		a.Manifest.Counts = map[string]int64{"trees": int64(len(k.Trees)), "words": int64(len(k.Vocabulary.Words)), "words with synonyms": int64(len(k.Vocabulary.Synonyms))}
-		return k.WriteFile(a.Path(ranker.FileName))
+		return writeRanker(a, k, lists)
 	})
 	if err != nil {
 		return err
 	}
 	d.ranker, err = openRanker(d.rankerStage.path, d.k, d.stage0, obs)
 	return err
+}
+
+// workers makes a linker for every processor.
+func (r *runner) workers(one func() (*link.Linker, error)) ([]*link.Linker, error) {
+	out := make([]*link.Linker, cmp.Or(r.opt.Threads, runtime.GOMAXPROCS(0)))
+	var err error
+	for i := range out {
+		if out[i], err = one(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// writeRanker trains the trees and writes them.
+func writeRanker(a *artifact.Folder, k *ranker.Ranker, lists []ranker.List) error {
+	k.Train(lists)
+	a.Manifest.Counts = map[string]int64{"trees": int64(len(k.Trees)), "words": int64(len(k.Vocabulary.Words)), "words with synonyms": int64(len(k.Vocabulary.Synonyms))}
+	return k.WriteFile(a.Path(ranker.FileName))
+}
+
+// informed returns the data with a ranker that hears the model, where ranker.folds asks for one: its trees learn from what models say that
+// have not seen the documents. These models are of the first seed; one ranker serves all.
+func (r *runner) informed(d *data, cfg Train) (*data, error) {
+	folds := r.cfg.Ranker.Folds
+	if d.ranker == nil || folds < 2 || len(d.train) < folds {
+		return d, nil
+	}
+	parts := make([][]corpus.Document, folds)
+	for i := range d.train {
+		parts[i%folds] = append(parts[i%folds], d.train[i])
+	}
+	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
+	models := make([]*fitted, folds)
+	for i := range parts {
+		others := *d
+		others.train = slices.Concat(slices.Delete(slices.Clone(parts), i, i+1)...)
+		others.subset = strings.TrimSpace(fmt.Sprintf("%s fold %d of %d", d.subset, i, folds))
+		var err error
+		if models[i], err = r.fitModel(&others, cfg, r.cfg.Seeds[0]); err != nil {
+			return nil, err
+		}
+		inputs[fmt.Sprint("model ", i)] = models[i].trie.hash
+	}
+	out := *d
+	obs := observations(d.k, d.train, r.cfg.Link)
+	l := r.cfg.Link
+	key := rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap}
+	var err error
+	out.rankerStage, err = r.do("ranker", models[0].name+".informed", 0, key, inputs, func(a *artifact.Folder) error {
+		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
+		k.Informed = true
+		lists, err := r.informedLists(d, k, models, parts)
+		if err != nil {
+			return err
+		}
+		return writeRanker(a, k, lists)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.ranker, err = openRanker(out.rankerStage.path, d.k, d.stage0, obs)
+	return &out, err
+}
+
+// informedLists asks each model about the documents it was trained without.
+func (r *runner) informedLists(d *data, k *ranker.Ranker, models []*fitted, parts [][]corpus.Document) ([]ranker.List, error) {
+	var out []ranker.List
+	for i, f := range models {
+		var open []*opened
+		workers, err := r.workers(func() (*link.Linker, error) {
+			o, err := r.open(f, 1)
+			if err != nil {
+				return nil, err
+			}
+			open = append(open, o)
+			return link.New(o.parts(d.k, d.stage0, k), r.linkOptions(f.cfg, link.Hybrid, nil, ""))
+		})
+		var lists []ranker.List
+		if err == nil {
+			lists, err = link.RankingLists(r.ctx, workers, parts[i], uint64(i+1))
+		}
+		for _, o := range open {
+			o.close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, lists...)
+	}
+	return out, nil
 }
 
 func rankerOptions(c Ranker) ranker.Options {

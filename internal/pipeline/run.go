@@ -46,6 +46,7 @@ type ModelRecord struct {
 	Trie    string `json:"trie"`
 	Weights string `json:"weights"`
 	Train   Train  `json:"train"`
+	Ranker  string `json:"ranker,omitempty"` // one that hears the model
 }
 
 // Run runs the stages of cfg in order and returns what the report says. What an earlier run finished is taken over.
@@ -145,10 +146,17 @@ func (r *runner) systems(d *data, docs []corpus.Document) (out []*System, models
 		out = append(out, s)
 	}
 	for _, cfg := range r.cfg.Models {
+		d, err := r.informed(d, cfg)
+		if err != nil {
+			return nil, nil, err
+		}
 		for _, seed := range r.cfg.Seeds {
 			f, err := r.fit(d, cfg, seed)
 			if err != nil {
 				return nil, nil, err
+			}
+			if d.ranker != nil && d.ranker.Informed {
+				f.ranker = d.rankerStage
 			}
 			models = append(models, f)
 			for _, mode := range r.cfg.Link.Modes {
@@ -318,7 +326,11 @@ func (r *runner) record(d *data, systems []*System, models []*fitted) error {
 		rec.Ranker = d.rankerStage.Dir
 	}
 	for _, f := range models {
-		rec.Models = append(rec.Models, ModelRecord{f.cfg.Name, f.seed, f.model.Dir, f.trie.Dir, f.weights.Dir, f.cfg})
+		m := ModelRecord{Name: f.cfg.Name, Seed: f.seed, Model: f.model.Dir, Trie: f.trie.Dir, Weights: f.weights.Dir, Train: f.cfg}
+		if f.ranker != nil {
+			m.Ranker = f.ranker.Dir
+		}
+		rec.Models = append(rec.Models, m)
 	}
 	for _, s := range systems {
 		c := *s

@@ -87,7 +87,7 @@ func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Docu
 
 // linkWith links documents with a fitted model.
 func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus.Document) ([]prediction.Prediction, error) {
-	o, err := r.open(f)
+	o, err := r.open(f, r.opt.Threads)
 	if err != nil {
 		return nil, err
 	}

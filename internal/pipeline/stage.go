@@ -47,13 +47,14 @@ type stage struct {
 //	3  2026-11: model: attention by blocks, residuals added by the products; tune, link: calibration
 //	4  2026-11: model: sums over k in blocks of 384 on AVX-512; tune, link: borders of sentences; corpus (2): one rule for codes
 //	5  2026-11: model: borders of sentences; the nearest of several answers is the target
+//	6  2026-11: ranker (2): places for what a model says
 func stageVersion(kind string) string {
 	switch kind {
 	case "model":
 		return kind + " 5"
 	case "tune", "link":
 		return kind + " 4"
-	case "kb", "trie", "synth", "eval", "corpus":
+	case "kb", "trie", "synth", "eval", "corpus", "ranker":
 		return kind + " 2"
 	}
 	return kind + " 1"

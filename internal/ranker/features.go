@@ -1,6 +1,7 @@
 package ranker
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -75,8 +76,20 @@ const (
 	fTextMemory            // as fMemory for the unexpanded text
 	fParentOf              // candidates that are its children
 	fRank                  // by cosine
+	fLogP                  // what a language model says: log-probability of the names, renormalised over the trie's children
+	fLogPGap               //
+	fRaw                   // over the whole vocabulary
+	fRawGap                //
+	fBeam                  // 1: its beam search ended on the concept
 	features
 )
+
+// Said is what a language model says of a candidate.
+type Said struct {
+	LogP float32 // log-probability of its names together, renormalised over the trie's children
+	Raw  float32 // the same over the whole vocabulary
+	Beam bool    // the beam search ended on it
+}
 
 // shape is a name ready to be compared.
 type shape struct {
@@ -148,8 +161,8 @@ func (r *Ranker) NewDocument(mentions []Mention, text string, blind lexical.Blin
 	return d
 }
 
-// Features describes the candidates of one mention of d, a row each.
-func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate) [][]float32 {
+// Features describes the candidates of one mention of d, a row each. said is what a model says of each; nil without one.
+func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate, said []Said) [][]float32 {
 	q := r.shape(m.Surface)
 	raw := terminology.Normalize(m.Text)
 	out := make([][]float32, len(cands))
@@ -165,7 +178,11 @@ func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate) [][
 		r.remembered(f, q, raw, m.Group, c.Concept, d.blind)
 		r.around(f, d, q, c.Concept, e)
 	}
-	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}} {
+	for i, s := range said {
+		out[i][fLogP], out[i][fRaw] = s.LogP, s.Raw
+		is(out[i], fBeam, s.Beam)
+	}
+	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}, {fLogP, fLogPGap}, {fRaw, fRawGap}} {
 		gap(out, g[0], g[1])
 	}
 	for i := range out {
@@ -179,7 +196,7 @@ func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate) [][
 }
 
 func gap(rows [][]float32, of, into int) {
-	var best float32
+	best := float32(math.Inf(-1))
 	for _, f := range rows {
 		best = max(best, f[of])
 	}

@@ -5,10 +5,8 @@
 package ranker
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"sync"
@@ -55,6 +53,7 @@ func (o Options) WithDefaults() Options {
 type Ranker struct {
 	Vocabulary *Vocabulary
 	Trees      Trees
+	Informed   bool // the trees know what a language model says of candidates
 
 	opt    Options
 	kb     *terminology.KB
@@ -77,32 +76,27 @@ func (r *Ranker) Hide() float64 { return r.opt.Hide }
 
 // Candidates returns the concepts that stage 0 proposes for a mention as it is, then those it proposes when a word is replaced by a
 // synonym; these are the first n. Then come the concepts of also that are not among them, with what stage 0 says of them.
-func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (list []lexical.Candidate, n int) {
-	all := r.stage0.Retrieve(s, m.Group, math.MaxInt, m.Surface)
-	out := slices.Clone(all[:min(r.opt.Candidates, len(all))])
-	has := func(list []lexical.Candidate, concept int) int {
-		return slices.IndexFunc(list, func(c lexical.Candidate) bool { return c.Concept == concept })
+func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (out []lexical.Candidate, n int) {
+	var varied []lexical.Candidate // before the search proper, which ends with the next
+	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
+		varied = append(varied, r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v)...)
 	}
-	byName := slices.Clone(all)
-	slices.SortStableFunc(byName, func(a, b lexical.Candidate) int { return cmp.Compare(b.NameScore, a.NameScore) })
-	for _, c := range byName[:min(r.opt.Candidates/2, len(byName))] {
-		if has(out, c.Concept) < 0 {
-			out = append(out, c)
-		}
-	}
+	found := r.stage0.Search(s, m.Group, m.Surface)
+	out = found.Best(r.opt.Candidates)
 	add := func(c lexical.Candidate) {
-		if has(out, c.Concept) >= 0 {
+		if slices.ContainsFunc(out, func(o lexical.Candidate) bool { return o.Concept == c.Concept }) {
 			return
 		}
-		if i := has(all, c.Concept); i >= 0 {
-			c = all[i]
+		if known, ok := found.Of(c.Concept); ok {
+			c = known
 		}
 		out = append(out, c)
 	}
-	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
-		for _, c := range r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v) { // the cosine to the mention itself is another, or nothing
-			add(lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
-		}
+	for _, c := range found.BestByName(r.opt.Candidates / 2) {
+		add(c)
+	}
+	for _, c := range varied { // the cosine to the mention itself is another, or nothing
+		add(lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
 	}
 	n = len(out)
 	for _, c := range also {
@@ -115,9 +109,10 @@ func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (list []
 const SourceSynonym = "synonym"
 
 // Scores returns the log-odds of each candidate, up to a constant of the mention.
-func (r *Ranker) Scores(d *Document, m Mention, cands []lexical.Candidate) []float64 {
+// said is what a model says of each, for a ranker that was trained with that; nil for others.
+func (r *Ranker) Scores(d *Document, m Mention, cands []lexical.Candidate, said []Said) []float64 {
 	out := make([]float64, len(cands))
-	for i, f := range r.Features(d, m, cands) {
+	for i, f := range r.Features(d, m, cands, said) {
 		out[i] = r.Trees.Score(f)
 	}
 	return out
@@ -127,6 +122,7 @@ func (r *Ranker) Scores(d *Document, m Mention, cands []lexical.Candidate) []flo
 type file struct {
 	Version    int         `json:"version"`
 	Features   int         `json:"features"`
+	Informed   bool        `json:"informed,omitempty"`
 	Options    Options     `json:"options"`
 	Vocabulary *Vocabulary `json:"vocabulary"`
 	Trees      Trees       `json:"trees"`
@@ -134,7 +130,7 @@ type file struct {
 
 // WriteFile writes vocabulary and trees. The training annotations stay in the corpus stage.
 func (r *Ranker) WriteFile(path string) error {
-	b, err := json.Marshal(file{formatVersion, features, r.opt, r.Vocabulary, r.Trees})
+	b, err := json.Marshal(file{formatVersion, features, r.Informed, r.opt, r.Vocabulary, r.Trees})
 	if err != nil {
 		return fmt.Errorf("encoding ranker: %w", err)
 	}
@@ -160,7 +156,7 @@ func Open(path string, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexi
 			return nil, fmt.Errorf("reading ranker %s: tree %d: %w", path, i, err)
 		}
 	}
-	return &Ranker{Vocabulary: f.Vocabulary, Trees: f.Trees, opt: f.Options.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}, nil
+	return &Ranker{Vocabulary: f.Vocabulary, Trees: f.Trees, Informed: f.Informed, opt: f.Options.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}, nil
 }
 
 // check refuses a tree that would not end or would look outside its arrays.

@@ -108,7 +108,7 @@ func TestBlindEqualsAbsent(t *testing.T) {
 		r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: o}), o, Options{})
 		s := lexical.Scratch{Blind: blind}
 		list, _ := r.Candidates(&s, m)
-		return r.Features(r.NewDocument([]Mention{m, {Text: "gout", Surface: "gout", Group: "Disorders"}}, "bad kidneys and gout", blind), m, list)
+		return r.Features(r.NewDocument([]Mention{m, {Text: "gout", Surface: "gout", Group: "Disorders"}}, "bad kidneys and gout", blind), m, list, nil)
 	}
 	for _, c := range []struct {
 		blind lexical.Blind
@@ -187,7 +187,7 @@ func TestFile(t *testing.T) {
 	for i := range r.kb.Len() {
 		m := Mention{Text: r.kb.Concept(i).Names[0].Text, Surface: r.kb.Concept(i).Names[0].Text, Group: "Disorders"}
 		c, _ := r.Candidates(&s, m)
-		l := List{X: r.Features(r.NewDocument([]Mention{m}, m.Text, lexical.Blind{}), m, c)}
+		l := List{X: r.Features(r.NewDocument([]Mention{m}, m.Text, lexical.Blind{}), m, c, nil)}
 		for _, x := range c {
 			l.Gold = append(l.Gold, x.Concept == i)
 		}

@@ -198,8 +198,12 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 			long = dataset.Expansions(d.Text)
 		}
 		sentences := text.Sentences(d.Text, d.Language, d.Spans())
+		ends := map[int]int{} // where mentions end -> the last start of those
+		for _, m := range d.Mentions {
+			ends[m.Span().End] = max(ends[m.Span().End], m.Span().Start)
+		}
 		for j := range d.Mentions {
-			t, err := l.task(d, &d.Mentions[j], long, sentences)
+			t, err := l.task(d, &d.Mentions[j], long, sentences, ends)
 			if err != nil {
 				return nil, err
 			}
@@ -216,7 +220,7 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 	return out, nil
 }
 
-func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span) (*task, error) {
+func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span, ends map[int]int) (*task, error) {
 	t := &task{doc: d, mention: m, surface: dataset.Expand(m.Text, long)}
 	t.group = dataset.GroupOf(l.kb, m.Type, l.opt.GroupMap)
 	switch {
@@ -229,7 +233,7 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 	}
 	t.sentence = text.Marked(d.Text, m.Span(), sentences)
 	if l.opt.Coordinate && l.stage0 != nil {
-		t.surface = l.coordinate(t.group, t.surface, d.Language)
+		t.surface = l.coordinate(t, ends[m.Span().End] > m.Span().Start)
 	}
 	if l.opt.Mode == Lexical || l.opt.Mode == Ranked {
 		return t, nil
@@ -301,19 +305,23 @@ func (l *Linker) abstains(none float64, ranked []prediction.Candidate) bool {
 	return l.opt.NIL > 0 && none > l.opt.NIL || len(ranked) > 0 && ranked[0].Probability*(1-none) < l.opt.MinConfidence
 }
 
-// coordinate chooses between a coordinated phrase and its first member: whichever resembles a known string most. A phrase
-// that is a known string stays.
-func (l *Linker) coordinate(group, surface, language string) string {
-	variants := text.FirstConjuncts(surface, language)
+// coordinate chooses between a coordinated phrase and its first member: whichever resembles a known string most. A phrase that is a known
+// string stays. Where another mention ends with the phrase ("limb malformations" in "ear and limb malformations") the phrase shares its last
+// words with that one and means its first member.
+func (l *Linker) coordinate(t *task, shared bool) string {
+	variants := text.FirstConjuncts(t.surface, t.doc.Language)
 	if len(variants) == 0 {
-		return surface
+		return t.surface
 	}
-	best, at := l.nearestScore(group, surface), surface
+	best, at := l.nearestScore(t.group, t.surface), t.surface
+	if shared {
+		best = -1
+	}
 	for _, v := range variants {
 		if best >= 1 {
 			break
 		}
-		if s := l.nearestScore(group, v); s > best {
+		if s := l.nearestScore(t.group, v); s > best {
 			best, at = s, v
 		}
 	}

@@ -119,6 +119,10 @@ type namedShape struct {
 	preferred bool
 }
 
+func (r *Ranker) named(text, group string, preferred bool) namedShape {
+	return namedShape{r.shape(text), group, initials(text), preferred}
+}
+
 // maxDepth bounds the walk to the root: hierarchies may hold cycles.
 const maxDepth = 30
 
@@ -129,7 +133,10 @@ func (r *Ranker) entry(i int) *entry {
 	}
 	e := &entry{parents: r.kb.ParentsOf(i), broader: len(r.kb.Children(i))}
 	for _, n := range r.kb.Concept(i).Names {
-		e.names = append(e.names, namedShape{r.shape(n.Text), n.Group, initials(n.Text), n.Preferred})
+		e.names = append(e.names, r.named(n.Text, n.Group, n.Preferred))
+		if bare := unqualified(n.Text); bare != n.Text {
+			e.names = append(e.names, r.named(bare, n.Group, false))
+		}
 	}
 	for at := e.parents; len(at) > 0 && e.depth < maxDepth; at = r.kb.ParentsOf(at[0]) {
 		e.depth++
@@ -138,6 +145,14 @@ func (r *Ranker) entry(i int) *entry {
 		r.cache.Store(i, e)
 	}
 	return e
+}
+
+// unqualified is a name without what stands in brackets at its end: "Rat (organism)", "VIH (Virus de l'Immunodéficience Humaine)".
+func unqualified(name string) string {
+	if bare, _, ok := strings.Cut(name, " ("); ok && strings.HasSuffix(name, ")") && bare != "" {
+		return bare
+	}
+	return name
 }
 
 // maxCached concepts of some names each are a few hundred megabytes.

@@ -46,7 +46,7 @@ func calibrate(all []mentionCase, fit func([]mentionCase) *Weights) *Calibration
 	for k := range calibrationFolds {
 		var rest, held []mentionCase
 		for _, m := range all {
-			if m.document%calibrationFolds == k {
+			if m.fold(calibrationFolds) == k {
 				held = append(held, m)
 			} else {
 				rest = append(rest, m)

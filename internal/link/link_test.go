@@ -358,14 +358,14 @@ func trainedRanker(t *testing.T, kb *terminology.KB, stage0 *lexical.Retriever, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Train(rankingLists(t, l))
+	Learn(r, lessonsOf(t, l))
 	return r
 }
 
 // eager trees learn from a handful of mentions.
 var eager = ranker.BoostOptions{MinHess: 0.01, Columns: 1, Rows: 1}
 
-func rankingLists(t *testing.T, l *Linker) []ranker.List {
+func lessonsOf(t *testing.T, l *Linker) []Lesson {
 	d, err := markup.ParseMarked("[gout]{Disorders} and [podagra]{Disorders} and [mitral stenoses]{Disorders}.")
 	if err != nil {
 		t.Fatal(err)
@@ -373,11 +373,11 @@ func rankingLists(t *testing.T, l *Linker) []ranker.List {
 	for i, id := range []string{"D3", "D3", "D1"} {
 		d.Mentions[i].Gold = []corpus.Answer{{id}}
 	}
-	lists, err := RankingLists(context.Background(), []*Linker{l}, []corpus.Document{d}, 1)
+	lessons, err := Lessons(context.Background(), []*Linker{l}, []corpus.Document{d}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lists
+	return lessons
 }
 
 // A ranker that hears the model learns from what it says of every candidate, and in hybrid its log-odds are the score. What the model said
@@ -387,15 +387,15 @@ func TestInformedRanker(t *testing.T) {
 	obs := []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}
 	l.ranker = ranker.New(l.kb, l.stage0, obs, ranker.Options{Boost: eager})
 	l.ranker.Informed = true
-	lists := rankingLists(t, l)
-	for _, x := range lists {
+	lessons := lessonsOf(t, l)
+	for _, x := range lessons {
 		for i, f := range x.X {
 			if said := f[len(f)-5]; said >= 0 || said <= floorLogP {
 				t.Errorf("candidate %d: the model says %g", i, said)
 			}
 		}
 	}
-	l.ranker.Train(lists)
+	Learn(l.ranker, lessons)
 	d, err := markup.ParseMarked("[gout]{Disorders}, [gout]{Disorders} or [stenosis]{Disorders}")
 	if err != nil {
 		t.Fatal(err)

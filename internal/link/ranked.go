@@ -78,19 +78,26 @@ func (l *Linker) known(t *task) ([]lexical.Candidate, []ranker.Said) {
 // unordered is the place of a candidate that stage 0 did not propose.
 const unordered = math.MaxInt32
 
-// RankingLists makes the ranker's training examples of annotated documents: every mention as if its document had not been annotated, and a
+// A Lesson is what one look at a training mention teaches: the ranker its list, calibration how likely the first candidate is right.
+type Lesson struct {
+	ranker.List
+	seen   mentionCase // without the ranker's log-odds
+	hidden bool        // its concept was
+}
+
+// Lessons makes the ranker's training examples of annotated documents: every mention as if its document had not been annotated, and a
 // part of them a second time as if no training annotation had ever meant their concept. That second look teaches the trees what to trust
 // where training says nothing. The workers are linkers of equal parts and options, with an oracle of their own each, which in Hybrid must not
 // have learnt from these documents.
-func RankingLists(ctx context.Context, workers []*Linker, docs []corpus.Document, seed uint64) ([]ranker.List, error) {
-	lists := make([][]ranker.List, len(docs))
+func Lessons(ctx context.Context, workers []*Linker, docs []corpus.Document, seed uint64) ([]Lesson, error) {
+	lists := make([][]Lesson, len(docs))
 	errs := make([]error, len(docs))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for _, w := range workers {
 		wg.Go(func() {
 			for i := range next {
-				lists[i], errs[i] = w.trainingLists(ctx, &docs[i], rand.New(rand.NewPCG(seed, uint64(i))))
+				lists[i], errs[i] = w.lessons(ctx, &docs[i], rand.New(rand.NewPCG(seed, uint64(i))))
 			}
 		})
 	}
@@ -116,7 +123,7 @@ type look struct {
 	blind lexical.Blind
 }
 
-func (l *Linker) trainingLists(ctx context.Context, d *corpus.Document, rng *rand.Rand) ([]ranker.List, error) {
+func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand) ([]Lesson, error) {
 	defer func() { l.scr.Blind = lexical.Blind{} }()
 	l.scr.Blind = lexical.Blind{Document: d.ID}
 	tasks, err := l.tasks([]corpus.Document{*d})
@@ -133,22 +140,60 @@ func (l *Linker) trainingLists(ctx context.Context, d *corpus.Document, rng *ran
 			looks = append(looks, &look{*t, lexical.Blind{Document: d.ID, Concept: c + 1}})
 		}
 	}
-	var out []ranker.List
+	var out []Lesson
 	for some := range slices.Chunk(looks, l.opt.Batch) {
 		if err := l.lookAt(ctx, some); err != nil {
 			return nil, err
 		}
 		for _, k := range some {
 			list, said := l.known(&k.task)
-			x := ranker.List{X: l.ranker.Features(l.rankerDocument(d, tasks, k.blind), k.asked(), list, said)}
-			for _, c := range list {
-				x.Gold = append(x.Gold, k.means(l.kb.ID(c.Concept)))
-			}
+			x := Lesson{seen: l.mentionCase(&k.task), hidden: k.blind.Concept > 0}
+			x.seen.group, x.seen.document = k.group, d.ID
+			x.X, x.Gold = l.ranker.Features(l.rankerDocument(d, tasks, k.blind), k.asked(), list, said), x.seen.gold
 			out = append(out, x)
 		}
 	}
 	return out, nil
 }
+
+// Learn trains the ranker on lessons and returns weights that leave the order to it, calibrated on the lessons: each is judged by trees grown
+// without its document. They stand in for weights fitted on development documents where there are too few of those.
+func Learn(k *ranker.Ranker, lessons []Lesson) *Weights {
+	lists := func(keep func(*Lesson) bool) []ranker.List {
+		var out []ranker.List
+		for i := range lessons {
+			if keep(&lessons[i]) {
+				out = append(out, lessons[i].List)
+			}
+		}
+		return out
+	}
+	var cases []mentionCase
+	for fold := range heldOutFolds {
+		in := func(x *Lesson) bool { return x.seen.fold(heldOutFolds) == fold }
+		trees := k.Grow(lists(func(x *Lesson) bool { return !in(x) }))
+		for i := range lessons {
+			x := &lessons[i]
+			if x.hidden || !in(x) {
+				continue
+			}
+			for j, f := range x.X {
+				x.seen.features[j][rankerFeature] = trees.Score(f)
+			}
+			cases = append(cases, x.seen)
+		}
+	}
+	k.Trees = k.Grow(lists(func(*Lesson) bool { return true }))
+	fixed := func(cases []mentionCase) *Weights { return fitCases(cases, rankerAlone(), true) }
+	w := fixed(cases)
+	if len(cases) >= minFit {
+		w.Calibration = calibrate(cases, fixed)
+	}
+	return w
+}
+
+// heldOutFolds is how many times trees are grown for Learn's calibration.
+const heldOutFolds = 2
 
 // lookAt makes the candidates of some looks.
 func (l *Linker) lookAt(ctx context.Context, some []*look) error {

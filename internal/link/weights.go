@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"slices"
 	"strings"
@@ -39,8 +40,11 @@ func featureNames() []string {
 	return []string{"logp", "raw", "cosine", "name", "train", "exact", "memory", "beam", "ranker"}
 }
 
-// cosineFeature is the column of cosine.
-const cosineFeature = 2
+// Columns that are asked for by themselves.
+const (
+	cosineFeature = 2
+	rankerFeature = 8
+)
 
 // floorLogP bounds the log-probability from below: under it, numbers say nothing but "no".
 const floorLogP = -30
@@ -67,9 +71,14 @@ func DefaultWeights(k *ranker.Ranker) *Weights {
 	case k == nil:
 		return &Weights{Features: featureNames(), Values: []float64{0.3, 0.3, 5, 0, 0, 0, 0, 0, 0}}
 	case k.Informed:
-		return &Weights{Features: featureNames(), Values: []float64{0, 0, 0, 0, 0, 0, 0, 0, 1}}
+		return rankerAlone()
 	}
 	return &Weights{Features: featureNames(), Values: []float64{0.2, 0.2, 0, 0, 0, 0, 0, 0, 0.7}}
+}
+
+// rankerAlone leaves the order to the ranker.
+func rankerAlone() *Weights {
+	return &Weights{Features: featureNames(), Values: []float64{0, 0, 0, 0, 0, 0, 0, 0, 1}}
 }
 
 func (l *Linker) weights() *Weights {
@@ -96,12 +105,17 @@ func (w *Weights) Check() error {
 	return nil
 }
 
-// mentionCase is one development mention with its candidates.
+// mentionCase is one annotated mention with its candidates.
 type mentionCase struct {
 	features [][]float64
 	gold     []bool
-	document int // number of its document, for folds
+	document string
 	group    string
+}
+
+// fold divides mentions by document.
+func (c *mentionCase) fold(folds int) int {
+	return int(crc32.ChecksumIEEE([]byte(c.document)) % uint32(folds))
 }
 
 // Fit links the development documents and fits the weights. Mentions whose gold is not among the candidates say nothing
@@ -115,13 +129,9 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 		return nil, err
 	}
 	var all []mentionCase
-	number := map[*corpus.Document]int{}
 	err = l.each(ctx, tasks, func(t *task) {
-		if _, ok := number[t.doc]; !ok {
-			number[t.doc] = len(number)
-		}
 		c := l.mentionCase(t)
-		c.document, c.group = number[t.doc], t.group
+		c.document, c.group = t.doc.ID, t.group
 		all = append(all, c)
 		t.cands = nil
 	})

@@ -224,10 +224,19 @@ func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
 	return t.WriteFile(a.Path(trieName))
 }
 
+// minTune is the fewest development mentions that say more about calibration than the training mentions do that the ranker judged unseen.
+const minTune = 500
+
 // tune fits the weights of the hybrid on the development split.
 func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
 	w := link.DefaultWeights(d.ranker)
-	if len(d.dev) > 0 {
+	switch {
+	case d.ranker != nil && d.ranker.Informed && corpus.Mentions(d.dev) < minTune:
+		var err error
+		if w, err = readWeights(d.rankerStage.path); err != nil {
+			return err
+		}
+	case len(d.dev) > 0:
 		o, err := r.open(f, r.opt.Threads)
 		if err != nil {
 			return err

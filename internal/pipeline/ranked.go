@@ -45,11 +45,11 @@ func (r *runner) fitRanker(d *data) error {
 		if err != nil {
 			return err
 		}
-		lists, err := link.RankingLists(r.ctx, workers, d.train, 1)
+		lessons, err := link.Lessons(r.ctx, workers, d.train, 1)
 		if err != nil {
 			return err
 		}
-		return writeRanker(a, k, lists)
+		return writeRanker(a, k, lessons)
 	})
 	if err != nil {
 		return err
@@ -70,9 +70,12 @@ func (r *runner) workers(one func() (*link.Linker, error)) ([]*link.Linker, erro
 	return out, nil
 }
 
-// writeRanker trains the trees and writes them.
-func writeRanker(a *artifact.Folder, k *ranker.Ranker, lists []ranker.List) error {
-	k.Train(lists)
+// writeRanker trains the trees and writes them, with weights calibrated on the lessons.
+func writeRanker(a *artifact.Folder, k *ranker.Ranker, lessons []link.Lesson) error {
+	w := link.Learn(k, lessons)
+	if err := a.WriteJSON(weightsName, w); err != nil {
+		return err
+	}
 	a.Manifest.Counts = map[string]int64{"trees": int64(len(k.Trees)), "words": int64(len(k.Vocabulary.Words)), "words with synonyms": int64(len(k.Vocabulary.Synonyms))}
 	return k.WriteFile(a.Path(ranker.FileName))
 }
@@ -108,11 +111,11 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 	out.rankerStage, err = r.do("ranker", models[0].name+".informed", 0, key, inputs, func(a *artifact.Folder) error {
 		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
 		k.Informed = true
-		lists, err := r.informedLists(d, k, models, parts)
+		lessons, err := r.informedLessons(d, k, models, parts)
 		if err != nil {
 			return err
 		}
-		return writeRanker(a, k, lists)
+		return writeRanker(a, k, lessons)
 	})
 	if err != nil {
 		return nil, err
@@ -121,9 +124,9 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 	return &out, err
 }
 
-// informedLists asks each model about the documents it was trained without.
-func (r *runner) informedLists(d *data, k *ranker.Ranker, models []*fitted, parts [][]corpus.Document) ([]ranker.List, error) {
-	var out []ranker.List
+// informedLessons asks each model about the documents it was trained without.
+func (r *runner) informedLessons(d *data, k *ranker.Ranker, models []*fitted, parts [][]corpus.Document) ([]link.Lesson, error) {
+	var out []link.Lesson
 	for i, f := range models {
 		var open []*opened
 		workers, err := r.workers(func() (*link.Linker, error) {
@@ -134,9 +137,9 @@ func (r *runner) informedLists(d *data, k *ranker.Ranker, models []*fitted, part
 			open = append(open, o)
 			return link.New(o.parts(d.k, d.stage0, k), r.linkOptions(f.cfg, link.Hybrid, nil, ""))
 		})
-		var lists []ranker.List
+		var lessons []link.Lesson
 		if err == nil {
-			lists, err = link.RankingLists(r.ctx, workers, parts[i], uint64(i+1))
+			lessons, err = link.Lessons(r.ctx, workers, parts[i], uint64(i+1))
 		}
 		for _, o := range open {
 			o.close()
@@ -144,7 +147,7 @@ func (r *runner) informedLists(d *data, k *ranker.Ranker, models []*fitted, part
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, lists...)
+		out = append(out, lessons...)
 	}
 	return out, nil
 }

@@ -68,8 +68,8 @@ func New(kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observatio
 	return &Ranker{Vocabulary: Learn(kb), opt: opt.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}
 }
 
-// Train grows the trees on lists of Features.
-func (r *Ranker) Train(lists []List) { r.Trees = Boost(lists, features, r.opt.Boost) }
+// Grow grows trees on lists of Features.
+func (r *Ranker) Grow(lists []List) Trees { return Boost(lists, features, r.opt.Boost) }
 
 // Hide is the part of the training mentions to be seen again with their concept hidden.
 func (r *Ranker) Hide() float64 { return r.opt.Hide }

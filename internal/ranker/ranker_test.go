@@ -194,7 +194,7 @@ func TestFile(t *testing.T) {
 		ls = append(ls, l)
 	}
 	r.opt.Boost.MinHess = 0.1
-	r.Train(ls)
+	r.Trees = r.Grow(ls)
 	path := filepath.Join(t.TempDir(), FileName)
 	if err := r.WriteFile(path); err != nil {
 		t.Fatal(err)

@@ -77,21 +77,17 @@ func (c *linkCmd) Run(a *app) error {
 	case !sharded && (c.Text == "") == (c.File == ""):
 		return &usageError{"link needs either --text or one FILE (- for standard input)"}
 	}
-	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, MinConfidence: c.MinConf, Threads: a.cli.Threads})
+	o, done, err := c.open(a, c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, MinConfidence: c.MinConf, Threads: a.cli.Threads})
 	if err != nil {
 		return err
 	}
-	defer o.Close()
-	probe, told, err := c.connect(a, o)
-	if err != nil {
-		return err
-	}
-	defer told()
+	defer done()
 	debug.SetGCPercent(linkGarbage)
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()
 	w := &linkWriter{cmd: c, app: a, linker: o.Linker, detector: o.Detect, out: out}
 	if sharded {
+		probe, _ := o.Remote()
 		return c.work(a, w, probe)
 	}
 	if c.Text != "" {

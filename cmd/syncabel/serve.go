@@ -31,7 +31,7 @@ type serveCmd struct {
 	Mode     string   `enum:"hybrid,ranked,beam-trie,beam-hf,certified-top1,free,lexical" default:"hybrid" help:"hybrid, ranked, beam-trie, beam-hf, certified-top1, free or lexical."`
 	NIL      float64  `name:"nil" help:"Abstain where no candidate is right with more than this probability; 0: as the run's config says."`
 	Language string   `default:"en" help:"Language of texts that do not say: en, fr, es."`
-	Workers  int      `help:"Mentions linked at the same time; default: one a processor for small models, else one."`
+	Workers  int      `help:"Mentions linked at the same time; default: one a processor for small models, else one; 16 with --oracle."`
 	Review   string   `help:"Review store: path of an SQLite file, or postgres://... (or the variable SYNCABEL_REVIEW, which keeps a password out of the process list); default: review.db in the run's folder." env:"SYNCABEL_REVIEW"`
 	Audit    []string `help:"Blind audit sheet (CSV, of judge sheet) whose rows clinicians judge on the page; may be repeated." type:"path" sep:"none"`
 	Also     []string `help:"Folder of another run to show; may be repeated." type:"path" sep:"none"`
@@ -52,6 +52,8 @@ type serveCmd struct {
 	Release string `help:"Version of the code system, for FHIR."`
 	OMOP    string `name:"omop-map" help:"Table from codes to OMOP concepts, for NOTE_NLP." type:"path"`
 
+	oracleFlags
+
 	LogRequests bool `name:"log-requests" help:"Log a line for every request, without its text."`
 }
 
@@ -61,6 +63,7 @@ func (serveCmd) Help() string {
   syncabel serve --run syncabel-demo
   syncabel serve --run ncbi --addr 0.0.0.0:8417 --keys keys.txt --host linker.hospital.example --tls-cert c.pem --tls-key k.pem
   syncabel serve --run ncbi --audit sheet.csv
+  syncabel serve --run big --oracle http://127.0.0.1:30000
   curl -s localhost:8417/api/v1/link -H 'Content-Type: application/json' -d '{"text":"He had an [MI]{Disorders}."}'
 
 The page is at the address itself, the API's description at /openapi.json, metrics at /metrics. Tools that speak to
@@ -74,11 +77,11 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	o, linkers, err := c.linkers(a)
+	o, linkers, done, err := c.linkers(a)
 	if err != nil {
 		return err
 	}
-	defer o.Close()
+	defer done()
 	if c.Review == "" {
 		c.Review = filepath.Join(c.RunDir, "review.db")
 	}
@@ -135,8 +138,11 @@ func (c *serveCmd) access() ([]serve.Key, error) {
 // smallModel is the number of parameters up to which several workers with a thread each beat one worker with all threads.
 const smallModel = 50_000_000
 
-// linkers opens the run, once a worker.
-func (c *serveCmd) linkers(a *app) (*pipeline.Opened, []serve.Linker, error) {
+// remoteWorkers keep a server's batches filled.
+const remoteWorkers = 16
+
+// linkers opens the run, once a worker, and returns what closes it.
+func (c *serveCmd) linkers(a *app) (*pipeline.Opened, []serve.Linker, func(), error) {
 	workers, threads := c.Workers, a.cli.Threads
 	if workers == 0 {
 		if workers = 1; pipeline.ModelSize(c.RunDir, c.Model, c.Seed) <= smallModel {
@@ -146,20 +152,23 @@ func (c *serveCmd) linkers(a *app) (*pipeline.Opened, []serve.Linker, error) {
 	if threads == 0 && workers > 1 {
 		threads = max(runtime.GOMAXPROCS(0)/workers, 1)
 	}
-	o, err := pipeline.OpenRun(c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: 50, NIL: c.NIL, Threads: threads})
+	o, done, err := c.open(a, c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: 50, NIL: c.NIL, Threads: threads})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	if p, _ := o.Remote(); p != nil && c.Workers == 0 {
+		workers = remoteWorkers
 	}
 	linkers := []serve.Linker{o.Linker}
 	for range workers - 1 {
 		l, err := o.Fork(threads)
 		if err != nil {
-			o.Close()
-			return nil, nil, err
+			done()
+			return nil, nil, nil, err
 		}
 		linkers = append(linkers, l)
 	}
-	return o, linkers, nil
+	return o, linkers, done, nil
 }
 
 // fill puts the run's synthetic sentences into the review store; those that are there stay as they are.

@@ -6,20 +6,21 @@ import (
 	"runtime"
 	"sync"
 
+	"syncabel/internal/markup"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/trie"
 )
 
-// BuildTrie makes the trie of a knowledge base's forms, one root a semantic group and one over all, as the model writes
-// them: with a leading space. Names too long for the trie are left out and returned; their concepts stay reachable by shorter
+// BuildTrie makes the trie of a knowledge base's forms, one root a semantic group and one over all, as a model that is asked with
+// these options writes them. Names too long for the trie are left out and returned; their concepts stay reachable by shorter
 // names or are counted by the caller.
-func BuildTrie(kb *terminology.KB, tok *tokenizer.Tokenizer, opt trie.Options) (*trie.Trie, []string, error) {
+func BuildTrie(kb *terminology.KB, tok *tokenizer.Tokenizer, m markup.Options, opt trie.Options) (*trie.Trie, []string, error) {
 	b := trie.NewBuilder(opt)
 	var long []string
 	for _, g := range kb.Groups() {
 		b.Group(g)
-		l, err := addForms(b, tok, func(yield func(terminology.Form) bool) { kb.EachForm(g, yield) })
+		l, err := addForms(b, tok, m, func(yield func(terminology.Form) bool) { kb.EachForm(g, yield) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -33,10 +34,10 @@ func BuildTrie(kb *terminology.KB, tok *tokenizer.Tokenizer, opt trie.Options) (
 const encodeAtOnce = 1 << 14
 
 // addForms encodes names on all cores and adds them in their order.
-func addForms(b *trie.Builder, tok *tokenizer.Tokenizer, forms iter.Seq[terminology.Form]) (long []string, err error) {
+func addForms(b *trie.Builder, tok *tokenizer.Tokenizer, m markup.Options, forms iter.Seq[terminology.Form]) (long []string, err error) {
 	var list []terminology.Form
 	flush := func() error {
-		tokens := encodeAll(tok, list)
+		tokens := encodeAll(tok, m, list)
 		for i, f := range list {
 			if len(tokens[i]) > trie.MaxTokens {
 				long = append(long, f.Text)
@@ -63,7 +64,7 @@ func addForms(b *trie.Builder, tok *tokenizer.Tokenizer, forms iter.Seq[terminol
 	return long, flush()
 }
 
-func encodeAll(tok *tokenizer.Tokenizer, forms []terminology.Form) [][]int32 {
+func encodeAll(tok *tokenizer.Tokenizer, m markup.Options, forms []terminology.Form) [][]int32 {
 	out := make([][]int32, len(forms))
 	parts := runtime.GOMAXPROCS(0)
 	var wg sync.WaitGroup
@@ -72,7 +73,7 @@ func encodeAll(tok *tokenizer.Tokenizer, forms []terminology.Form) [][]int32 {
 			var arena []int32
 			for i := len(forms) * p / parts; i < len(forms)*(p+1)/parts; i++ {
 				at := len(arena)
-				arena = tok.EncodeOrdinary(arena, " "+forms[i].Text)
+				arena = tok.EncodeOrdinary(arena, m.Name(forms[i].Text))
 				out[i] = arena[at:len(arena):len(arena)]
 			}
 		})

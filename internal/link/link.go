@@ -263,7 +263,9 @@ func (l *Linker) render(t *task, memory []markup.Link) {
 			return
 		case len(q.Memory) > 0:
 			q.Memory = nil
-		case opt.Context != "" && opt.Context != markup.ContextNone:
+		case opt.Form == markup.FormReference && opt.Context != markup.ContextWindow:
+			opt.Context, opt.Words = markup.ContextWindow, 0
+		case opt.Form == "" && opt.Context != "" && opt.Context != markup.ContextNone:
 			opt = markup.Options{}
 		case len(words) > 1:
 			q.Surface = strings.Join(words[:len(words)/2], " ")

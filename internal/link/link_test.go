@@ -333,7 +333,7 @@ func small(t *testing.T, mode string) *Linker {
 	}
 	c, _ := model.Preset("tiny", tok.VocabSize())
 	c.BOS, c.EOS = 0, 1
-	tr, _, err := BuildTrie(kb, tok, trie.Options{EOS: 1})
+	tr, _, err := BuildTrie(kb, tok, markup.Options{}, trie.Options{EOS: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

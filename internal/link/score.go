@@ -131,7 +131,7 @@ func (l *Linker) nameLeaves(t *task, concept int) []leafPath {
 	names := l.nearest(t, concept)
 	var out []leafPath
 	for _, n := range names {
-		tokens := append(l.tok.EncodeOrdinary(nil, " "+l.kb.TargetForm(concept, n, t.group)), l.trie.EOS())
+		tokens := append(l.tok.EncodeOrdinary(nil, l.opt.Markup.Name(l.kb.TargetForm(concept, n, t.group))), l.trie.EOS())
 		node, ok := l.trie.Find(t.root, tokens)
 		if !ok {
 			continue
@@ -218,7 +218,7 @@ func (l *Linker) freeConcepts(t *task, answer string) []int {
 	if len(parts) == 0 {
 		return nil
 	}
-	tokens := append(l.tok.EncodeOrdinary(nil, " "+parts[0]), l.trie.EOS())
+	tokens := append(l.tok.EncodeOrdinary(nil, l.opt.Markup.Name(parts[0])), l.trie.EOS())
 	if n, ok := l.trie.Find(t.root, tokens); ok {
 		return conceptsOf(l.trie.Concepts(l.trie.Leaf(n)))
 	}

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"syncabel/internal/markup"
 	"syncabel/internal/model"
 	"syncabel/internal/oracle"
 	"syncabel/internal/terminology"
@@ -72,7 +73,7 @@ func inventedTokenizer(t testing.TB) *tokenizer.Tokenizer {
 func inventedTrie(t testing.TB, tok *tokenizer.Tokenizer, names int) *trie.Trie {
 	b := trie.NewBuilder(trie.Options{EOS: 1, All: true})
 	b.Group("G")
-	if _, err := addForms(b, tok, inventedNames(names)); err != nil {
+	if _, err := addForms(b, tok, markup.Options{}, inventedNames(names)); err != nil {
 		t.Fatal(err)
 	}
 	tr, err := b.Build()

@@ -14,6 +14,7 @@ package markup
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,10 +52,17 @@ type Options struct {
 	Context string // default ContextNone
 	Words   int    // to either side of the mention; default 10 of ContextWindow, 300 of ContextDocument; unused otherwise
 	Memory  int    // at most so many earlier links of the document in front; default none
+	Form    string // FormReference; default: ours
 }
 
-// Check reports an unknown context.
+// Check reports an unknown context or form, and what a form cannot hold.
 func (o Options) Check() error {
+	switch {
+	case o.Form != "" && o.Form != FormReference:
+		return fmt.Errorf("unknown form %q of prompts: have %s, or none for this program's own", o.Form, FormReference)
+	case o.Form == FormReference && (o.Memory > 0 || o.Context == ContextNone):
+		return errors.New("prompts of the form reference always show a sentence and never earlier links: remove context and memory")
+	}
 	switch o.Context {
 	case "", ContextNone, ContextSentence, ContextWindow, ContextDocument:
 		return nil
@@ -105,12 +113,15 @@ func Marks(groups, languages []string) []string {
 // Prompt renders a question.
 func Prompt(q Question, opt Options) []Segment {
 	d, m := q.Doc, q.Mention
+	if opt.Form == FormReference {
+		return reference(q, opt)
+	}
 	surface := cmp.Or(q.Surface, m.Text)
 	out := remembered(q.Memory, opt.Memory, d.Language)
 	if cmp.Or(opt.Context, ContextNone) == ContextNone {
 		return append(out, Bare(surface, q.Group, d.Language)...)
 	}
-	out = append(out, marked(d.Text, window(q, opt), m.Spans, q.Group)...)
+	out = append(out, marked(d.Text, window(q, opt), m.Spans, q.Group, Escape)...)
 	out = append(out, Segment{Sep, true}, Segment{"[", true}, Segment{Escape(surface), false})
 	return append(out, Segment{"] " + Verb(d.Language), true})
 }
@@ -155,18 +166,19 @@ func Bare(surface, group, language string) []Segment {
 	return []Segment{{"{" + group + "}", true}, {"[", true}, {" " + Escape(surface), false}, {"] " + Verb(language), true}}
 }
 
-// marked renders a stretch of text with every part of the mention in brackets and the group after the last.
-func marked(s string, window text.Span, spans []text.Span, group string) []Segment {
+// marked renders a stretch of text with every part of the mention in brackets and the group after the last; plain makes what is not a
+// mark unlike one.
+func marked(s string, window text.Span, spans []text.Span, group string, plain func(string) string) []Segment {
 	var out []Segment
 	at := window.Start
 	for _, sp := range spans {
 		if sp.Start < at || sp.End > window.End {
 			continue
 		}
-		out = append(out, Segment{Escape(s[at:sp.Start]), false}, Segment{"[", true}, Segment{Escape(s[sp.Start:sp.End]), false}, Segment{"]", true})
+		out = append(out, Segment{plain(s[at:sp.Start]), false}, Segment{"[", true}, Segment{plain(s[sp.Start:sp.End]), false}, Segment{"]", true})
 		at = sp.End
 	}
-	return append(out, Segment{"{" + group + "}", true}, Segment{Escape(s[at:window.End]), false})
+	return append(out, Segment{"{" + group + "}", true}, Segment{plain(s[at:window.End]), false})
 }
 
 // narrow cuts a window to some words either side of a span.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"syncabel/internal/link"
+	"syncabel/internal/markup"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/trie"
 )
@@ -34,7 +35,7 @@ func TestBenchAmbiguousNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr, _, err := link.BuildTrie(kb, tok, trie.Options{EOS: 1, All: true})
+		tr, _, err := link.BuildTrie(kb, tok, markup.Options{}, trie.Options{EOS: 1, All: true})
 		if err != nil {
 			t.Fatal(err)
 		}

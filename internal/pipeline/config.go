@@ -125,6 +125,10 @@ type Train struct {
 	LoRAAlpha float64 `toml:"lora_alpha" json:",omitempty"` // their scale is lora_alpha/lora; default twice the rank
 	Recompute bool    `toml:"recompute" json:",omitempty"`  // activations again in the backward pass: less memory, a third more time; on by itself above 1 GiB
 
+	// Released is the folder of a model that was trained elsewhere, which links as it is.
+	Released string `toml:"released" json:",omitempty"`
+	Prompt   string `toml:"prompt" json:",omitempty"` // of a released model: reference, as checkpoints of arXiv 2601.19667 are asked; default: as this program asks
+
 	DType string `toml:"dtype" json:",omitempty"` // of the stored weights: float32 (default) or bfloat16, half the size
 
 	Preset      string  `toml:"preset"`     // tiny, small, base; default small
@@ -166,6 +170,7 @@ type Link struct {
 	NIL        float64           `toml:"nil"`        // hybrid abstains where no candidate is right with more than this probability; 0: never
 	EndToEnd   bool              `toml:"end_to_end"` // also find the mentions of the split oneself and score spans, groups and concepts together
 	GroupMap   map[string]string `toml:"group_map"`
+	Oracle     Oracle            `toml:"oracle" json:",omitzero"` // servers that compute in place of this process
 }
 
 // Eval says how predictions are scored.
@@ -260,6 +265,9 @@ func (c *Config) check(name string) error {
 	if c.Link.Certify != "" && c.Link.Certify != "trie" && c.Link.Certify != "hf" {
 		return fmt.Errorf("%s: link.certify is %q: trie or hf is expected", name, c.Link.Certify)
 	}
+	if err := c.Link.Oracle.check(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	if len(c.KB.Paths) == 0 {
 		return fmt.Errorf("%s: [kb] names no file: set kb.paths", name)
 	}
@@ -280,7 +288,14 @@ func (c *Config) check(name string) error {
 }
 
 func (t *Train) check() error {
+	if err := markupOptions(*t).Check(); err != nil {
+		return err
+	}
 	switch {
+	case t.Released != "" && (t.Base != "" || t.Preset != "" || t.Vocabulary != 0 || t.LoRA != 0):
+		return errors.New("train.released is not trained any more: remove train.base, train.preset, train.vocabulary and train.lora")
+	case t.Prompt != "" && t.Released == "":
+		return errors.New("train.prompt is how a released model is asked (train.released); models trained here have this program's form")
 	case t.Base != "" && (t.Preset != "" || t.Vocabulary != 0):
 		return errors.New("train.base brings its own size and vocabulary: remove train.preset and train.vocabulary")
 	case t.Base == "" && t.LoRA != 0:

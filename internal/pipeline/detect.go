@@ -57,14 +57,13 @@ func (r *runner) endToEnd(d *data, models []*fitted, docs []corpus.Document) (*e
 // linkPlain runs the stage link over documents whose mentions were found.
 func (r *runner) linkPlain(d *data, f *fitted, docs []corpus.Document) ([]prediction.Prediction, error) {
 	inputs := map[string]string{"corpus": d.corpus.hash, "model": f.model.hash, "trie": f.trie.hash, "weights": f.weights.hash, "detect": d.detect.hash}
-	l := r.cfg.Link
-	l.Modes = nil
-	s, err := r.do("link", f.name+".plain-text", 0, l, inputs, func(a *artifact.Folder) error {
-		preds, err := r.linkWith(d, f, link.Hybrid, f.cfg.Name+" plain text", docs)
+	s, err := r.do("link", f.name+".plain-text", 0, r.linkKey(), inputs, func(a *artifact.Folder) error {
+		a.Manifest.Counts = map[string]int64{}
+		preds, err := r.linkWith(d, f, link.Hybrid, f.cfg.Name+" plain text", docs, &a.Manifest)
 		if err != nil {
 			return err
 		}
-		a.Manifest.Counts = map[string]int64{"mentions": int64(len(preds))}
+		a.Manifest.Counts["mentions"] = int64(len(preds))
 		return prediction.WriteFile(a.Path(prediction.FileName), preds)
 	})
 	if err != nil {

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -94,13 +96,27 @@ func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 		inputs["base"], key.Base = h, ""
 	}
 	var err error
+	if cfg.Released != "" {
+		h, err := baseHash(r.cfg.path(cfg.Released))
+		if err != nil {
+			return nil, fmt.Errorf("reading train.released: %w", err)
+		}
+		inputs, key = map[string]string{"released": h}, Train{Prompt: cfg.Prompt}
+	}
 	f.model, err = r.do("model", f.name, seed, fitKey{key, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
+		if cfg.Released != "" {
+			return r.adopt(cfg, a)
+		}
 		return r.train(d, cfg, seed, a)
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.trie, err = r.do("trie", f.name, 0, nil, map[string]string{"kb": d.kb.hash, "model": f.model.hash}, func(a *artifact.Folder) error {
+	var form any // of the names in the trie
+	if cfg.Prompt != "" {
+		form = cfg.Prompt
+	}
+	f.trie, err = r.do("trie", f.name, 0, form, map[string]string{"kb": d.kb.hash, "model": f.model.hash}, func(a *artifact.Folder) error {
 		return buildTrie(d, f, a)
 	})
 	return f, err
@@ -124,6 +140,7 @@ func (d *data) withRanker(inputs map[string]string) map[string]string {
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
 func tuneKey(l Link) Link {
 	l.Split, l.Modes, l.Keep, l.NIL, l.Certify, l.EndToEnd = "", nil, 0, 0, "", false
+	l.Oracle = l.Oracle.identity()
 	return l
 }
 
@@ -173,7 +190,7 @@ func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {
 }
 
 func markupOptions(cfg Train) markup.Options {
-	return markup.Options{Context: cfg.Context, Words: cfg.Words, Memory: cfg.Memory}
+	return markup.Options{Context: cfg.Context, Words: cfg.Words, Memory: cfg.Memory, Form: cfg.Prompt}
 }
 
 // texts yields what the tokenizer learns from: every name, every training mention, and the training text where prompts
@@ -216,7 +233,7 @@ func buildTrie(d *data, f *fitted, a *artifact.Folder) error {
 	if err != nil {
 		return err
 	}
-	t, long, err := link.BuildTrie(d.k, tok, trie.Options{EOS: c.EOS, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash, All: true})
+	t, long, err := link.BuildTrie(d.k, tok, markupOptions(f.cfg), trie.Options{EOS: c.EOS, Tokenizer: f.model.man.Files[tokenizer.FileName].SHA256, KB: d.kb.hash, All: true})
 	if err != nil {
 		return err
 	}
@@ -267,12 +284,15 @@ func linkOptions(l Link, cfg Train, mode string, w *link.Weights) link.Options {
 		CertifyMean: l.Certify == "hf", GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w}
 }
 
-// opened is a model ready to answer.
+// opened is a model ready to answer: computed here, or asked on a server.
 type opened struct {
+	dir    string
 	tok    *tokenizer.Tokenizer
+	config *model.Config
 	trie   *trie.Trie
-	oracle *oracle.Native
-	model  *checkpoint.Mapped
+	oracle link.Oracle
+	model  *checkpoint.Mapped // nil where a server answers
+	server *server            // nil where it does not
 }
 
 // arena returns the number of nodes of a linking session: 16,384 hold some hundred mentions' prompts and candidate names. Models
@@ -287,8 +307,25 @@ func arena(f *model.Frozen) int {
 	return min(all, max(prompt, f.Bytes()/20/node))
 }
 
+// open opens a fitted model. Where a server answers, it is the run's one server, which another model's takes the place of.
 func (r *runner) open(f *fitted, threads int) (*opened, error) {
-	return openModel(f.model.path, f.trie.path, trieOf{f.model.man.Files[tokenizer.FileName].SHA256, f.trie.man.Inputs["kb"]}, threads)
+	o, err := openModel(f.model.path, f.trie.path, trieOf{f.model.man.Files[tokenizer.FileName].SHA256, f.trie.man.Inputs["kb"]})
+	if err != nil {
+		return nil, err
+	}
+	if !r.cfg.Link.Oracle.set() {
+		return o, o.compute(threads)
+	}
+	if r.server == nil || r.server.dir != o.dir {
+		r.server.close()
+		r.log("%-12s %s ...", "oracle", f.name)
+		if r.server, err = o.serve(r.ctx, r.cfg.Link.Oracle); err != nil {
+			o.close()
+			return nil, err
+		}
+	}
+	o.ask(r.server)
+	return o, nil
 }
 
 // trieOf says by hashes what a trie must have been built of.
@@ -305,38 +342,61 @@ func (w trieOf) check(t *trie.Trie, dir string) error {
 	return nil
 }
 
-// openModel opens a model folder and a trie.
-func openModel(modelDir, trieDir string, want trieOf, threads int) (*opened, error) {
+// openModel opens a trie and what a model folder says of its tokens, for compute or ask to go on with.
+func openModel(modelDir, trieDir string, want trieOf) (*opened, error) {
 	tok, err := tokenizer.Load(filepath.Join(modelDir, tokenizer.FileName))
 	if err != nil {
 		return nil, err
 	}
-	m, err := checkpoint.Open(modelDir)
+	c, err := checkpoint.Config(modelDir)
 	if err != nil {
 		return nil, err
 	}
 	t, err := trie.Open(filepath.Join(trieDir, trieName))
 	if err != nil {
-		m.Close()
 		return nil, err
 	}
 	if err := want.check(t, trieDir); err != nil {
-		m.Close()
 		t.Close()
 		return nil, err
 	}
-	s := model.NewFrozenSession(m.Frozen, model.SessionOptions{Nodes: arena(m.Frozen), Threads: threads})
-	return &opened{tok, t, oracle.NewNative(s), m}, nil
+	return &opened{dir: modelDir, tok: tok, config: c, trie: t}, nil
 }
 
+// compute makes the native engine answer. On an error everything is closed.
+func (o *opened) compute(threads int) error {
+	m, err := checkpoint.Open(o.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: where they are on a server, name it: [link.oracle] in the config, or --oracle", err)
+	}
+	if err != nil {
+		o.close()
+		return err
+	}
+	o.model = m
+	o.oracle = newNative(m.Frozen, threads)
+	return nil
+}
+
+func newNative(f *model.Frozen, threads int) *oracle.Native {
+	return oracle.NewNative(model.NewFrozenSession(f, model.SessionOptions{Nodes: arena(f), Threads: threads}))
+}
+
+// ask makes a server answer, which others may ask as well.
+func (o *opened) ask(s *server) { o.server, o.oracle = s, s.Engine }
+
 func (o *opened) close() {
-	o.oracle.Close()
+	if n, ok := o.oracle.(*oracle.Native); ok {
+		n.Close()
+	}
 	o.trie.Close()
-	o.model.Close()
+	if o.model != nil {
+		o.model.Close()
+	}
 }
 
 func (o *opened) parts(kb *terminology.KB, stage0 *lexical.Retriever, k *ranker.Ranker) link.Parts {
-	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.model.Config.BOS, Oracle: o.oracle, Stage0: stage0, Ranker: k}
+	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.config.BOS, Oracle: o.oracle, Stage0: stage0, Ranker: k}
 }
 
 // observations are the training annotations, each with its short and its long form, for the memory of stage 0.

@@ -42,7 +42,7 @@ func TestRankerFolds(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	o, err := OpenRun(out, OpenOptions{Mode: link.Hybrid, Keep: 1})
+	o, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.Hybrid, Keep: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

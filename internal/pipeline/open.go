@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 	"syncabel/internal/detect"
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
-	"syncabel/internal/model"
+	"syncabel/internal/model/checkpoint"
 	"syncabel/internal/oracle"
 	"syncabel/internal/oracle/remote"
 	"syncabel/internal/ranker"
@@ -32,17 +33,15 @@ type Opened struct {
 	parts  link.Parts
 	opt    link.Options
 	forks  []*oracle.Native
-	pool   *remote.Pool // nil: the model answers in this process
 }
 
 // Fork returns another linker over the same knowledge base, weights, trie and stage 0, so that two goroutines can link at a
 // time. Close frees it with the rest.
 func (o *Opened) Fork(threads int) (*link.Linker, error) {
-	if o.pool != nil {
+	if o.model.server != nil {
 		return link.New(o.parts, o.opt)
 	}
-	f := o.model.model.Frozen
-	native := oracle.NewNative(model.NewFrozenSession(f, model.SessionOptions{Nodes: arena(f), Threads: threads}))
+	native := newNative(o.model.model.Frozen, threads)
 	o.forks = append(o.forks, native)
 	p := o.parts
 	p.Oracle = native
@@ -63,6 +62,9 @@ type OpenOptions struct {
 	NIL   float64 // abstain above this probability that no candidate is right; 0: as the run's config says
 	// MinConfidence abstains where the first candidate is right with less than this probability; 0: never.
 	MinConfidence float64
+	Oracle        Oracle // servers that compute; none: as the run's config says
+	Native        bool   // compute here, whatever the run's config says
+	Verify        bool   // compare the weights with their hash, too, which takes as long as reading them
 	Threads       int
 	Progress      func(done, total int64)
 }
@@ -80,8 +82,11 @@ func ReadRun(dir string) (*Record, error) {
 	return &rec, nil
 }
 
-// OpenRun opens the folder of a finished run for linking. Every artefact is checked against its manifest.
-func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
+// OpenRun opens the folder of a finished run for linking. Every artefact is checked against its manifest; of weights only the size is,
+// unless opt.Verify says more: they are mapped, and what is wrong in them makes wrong numbers but no fault, as shapes and types come
+// from their headers and config.json, which are checked. The stage that wrote them hashed them, and `syncabel run` and
+// `inspect --verify` do so again. With servers no weights are opened.
+func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) {
 	rec, err := ReadRun(dir)
 	if err != nil {
 		return nil, err
@@ -90,7 +95,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	kbMan, err := artifact.Verify(filepath.Join(dir, rec.KB))
+	kbMan, err := artifact.Open(filepath.Join(dir, rec.KB)) // may be large: terminology.Open compares its checksums, or leaves that to `inspect --verify`
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +107,7 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 		if p == "" {
 			continue
 		}
-		check := artifact.Verify
-		if p == rec.KB { // may be large: terminology.Open compares its checksums, or leaves that to `inspect --verify`
-			check = artifact.Open
-		}
-		if _, err := check(filepath.Join(dir, p)); err != nil {
+		if _, err := artifact.VerifyBut(filepath.Join(dir, p), func(file string) bool { return !opt.Verify && checkpoint.IsWeights(file) }); err != nil {
 			return nil, err
 		}
 	}
@@ -126,8 +127,11 @@ func OpenRun(dir string, opt OpenOptions) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), trieOf{hash.SHA256, kbMan.Hash()}, opt.Threads)
+	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), trieOf{hash.SHA256, kbMan.Hash()})
 	if err != nil {
+		return nil, err
+	}
+	if err := o.answer(ctx, rec.Link.Oracle, opt); err != nil {
 		return nil, err
 	}
 	obs := observations(kb, corpus.Split(docs, "train"), rec.Link)
@@ -186,15 +190,39 @@ func (rec *Record) choose(opt OpenOptions) (*ModelRecord, error) {
 	return &rec.Models[i], nil
 }
 
-// Close frees the model.
+// answer makes a server or the native engine answer.
+func (o *opened) answer(ctx context.Context, recorded Oracle, opt OpenOptions) error {
+	cfg := opt.Oracle
+	if !cfg.set() && !opt.Native {
+		cfg = recorded
+	}
+	if !cfg.set() || opt.Mode == link.Lexical || opt.Mode == link.Ranked {
+		return o.compute(opt.Threads)
+	}
+	s, err := o.serve(ctx, cfg)
+	if err != nil {
+		o.close()
+		return err
+	}
+	o.ask(s)
+	return nil
+}
+
+// Remote returns what the probe of the servers found and the pool that counts what is sent; nil where the model answers in this process.
+func (o *Opened) Remote() (*remote.Probe, *remote.Pool) {
+	if o.model.server == nil {
+		return nil, nil
+	}
+	return o.model.server.probe, o.model.server.Pool()
+}
+
+// Close frees the model, or ends what was begun on servers.
 func (o *Opened) Close() {
 	for _, f := range o.forks {
 		f.Close()
 	}
-	if o.pool != nil {
-		o.pool.Close()
-	}
 	o.model.close()
+	o.model.server.close()
 }
 
 // ModelSize returns the number of parameters of a run's model, 0 when it is not known.

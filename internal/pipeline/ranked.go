@@ -162,10 +162,10 @@ func openRanker(dir string, kb *terminology.KB, stage0 *lexical.Retriever, obs [
 
 // rankedSystem links with the ranker alone.
 func (r *runner) rankedSystem(d *data, docs []corpus.Document) (*System, error) {
-	l := r.cfg.Link
+	l := r.linkKey()
+	l.Oracle = Oracle{}
 	s := &System{Name: "stage 0, ranked", Mode: link.Ranked}
-	l.Modes = nil
-	return r.score(d, s, 0, l, map[string]string{"corpus": d.corpus.hash, "ranker": d.rankerStage.hash}, func() ([]prediction.Prediction, error) {
+	return r.score(d, s, 0, l, map[string]string{"corpus": d.corpus.hash, "ranker": d.rankerStage.hash}, func(*artifact.Manifest) ([]prediction.Prediction, error) {
 		linker, err := link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: d.ranker},
 			link.Options{Mode: link.Ranked, Expand: l.Expand, Coordinate: l.Coordinate, GroupMap: l.GroupMap, Keep: l.Keep, System: s.Name})
 		if err != nil {

@@ -37,7 +37,7 @@ func TestRounds(t *testing.T) {
 	}
 	const enough = 200 // mentions, by whole documents
 	for _, mode := range []string{link.BeamHF, link.BeamTrie, link.CertifiedTop1, link.Hybrid} {
-		o, err := OpenRun(dir, OpenOptions{Mode: mode})
+		o, err := OpenRun(t.Context(), dir, OpenOptions{Mode: mode})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,6 +52,7 @@ type ModelRecord struct {
 // Run runs the stages of cfg in order and returns what the report says. What an earlier run finished is taken over.
 func Run(ctx context.Context, cfg *Config, opt Options) (*report.Report, error) {
 	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
+	defer func() { r.server.close() }()
 	if err := r.checkOut(); err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (r *runner) baseline(d *data, row lexicalRow, docs []corpus.Document) (*Sys
 		Row  lexicalRow
 		Link Link
 	}{row, l}
-	return r.score(d, s, 0, key, inputs, func() ([]prediction.Prediction, error) {
+	return r.score(d, s, 0, key, inputs, func(*artifact.Manifest) ([]prediction.Prediction, error) {
 		opt := lexical.Options{Names: true}
 		if row.Memory {
 			opt.Training = observations(d.k, d.train, l)
@@ -76,17 +76,25 @@ func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Docu
 		inputs["weights"] = f.weights.hash
 		inputs = d.withRanker(inputs)
 	}
-	l := r.cfg.Link
-	l.Modes = nil
+	l := r.linkKey()
 	key := struct {
 		Mode string
 		Link Link
 	}{mode, l}
-	return r.score(d, s, f.seed, key, inputs, func() ([]prediction.Prediction, error) { return r.linkWith(d, f, mode, s.Name, docs) })
+	return r.score(d, s, f.seed, key, inputs, func(m *artifact.Manifest) ([]prediction.Prediction, error) {
+		return r.linkWith(d, f, mode, s.Name, docs, m)
+	})
 }
 
-// linkWith links documents with a fitted model.
-func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus.Document) ([]prediction.Prediction, error) {
+// linkKey is what of [link] decides answers.
+func (r *runner) linkKey() Link {
+	l := r.cfg.Link
+	l.Modes, l.Oracle = nil, l.Oracle.identity()
+	return l
+}
+
+// linkWith links documents with a fitted model and notes in a manifest what servers were asked.
+func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus.Document, m *artifact.Manifest) ([]prediction.Prediction, error) {
 	o, err := r.open(f, r.opt.Threads)
 	if err != nil {
 		return nil, err
@@ -104,6 +112,7 @@ func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus
 	if err != nil {
 		return nil, err
 	}
+	defer o.server.note(m)()
 	return linker.Link(r.ctx, docs)
 }
 
@@ -121,18 +130,19 @@ func modeName(mode string) string {
 }
 
 // score runs the stages link and eval for one system.
-func (r *runner) score(d *data, s *System, seed uint64, key any, inputs map[string]string, run func() ([]prediction.Prediction, error)) (*System, error) {
+func (r *runner) score(d *data, s *System, seed uint64, key any, inputs map[string]string, run func(*artifact.Manifest) ([]prediction.Prediction, error)) (*System, error) {
 	name := slug(s.Name)
 	if seed > 0 {
 		name = fmt.Sprintf("%s.seed%d", name, seed)
 	}
 	linked, err := r.do("link", name, 0, key, inputs, func(a *artifact.Folder) error {
-		preds, err := run()
+		a.Manifest.Counts = map[string]int64{}
+		preds, err := run(&a.Manifest)
 		if err != nil {
 			return err
 		}
 		d.tagger.Tag(preds)
-		a.Manifest.Counts = map[string]int64{"mentions": int64(len(preds))}
+		a.Manifest.Counts["mentions"] = int64(len(preds))
 		return prediction.WriteFile(a.Path(prediction.FileName), preds)
 	})
 	if err != nil {

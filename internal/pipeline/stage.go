@@ -26,9 +26,10 @@ type Options struct {
 
 // runner is one run of a config.
 type runner struct {
-	ctx context.Context
-	cfg *Config
-	opt Options
+	ctx    context.Context
+	cfg    *Config
+	opt    Options
+	server *server // the engine that answers for the model in hand; nil where none does
 }
 
 // stage is a finished folder.

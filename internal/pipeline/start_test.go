@@ -85,7 +85,7 @@ func TestFineTune(t *testing.T) {
 			}
 		}
 	}
-	o, err := OpenRun(out, OpenOptions{Mode: link.BeamTrie})
+	o, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.BeamTrie})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,18 +105,21 @@ func TestFineTune(t *testing.T) {
 func linkRemotely(t *testing.T, out string, docs []corpus.Document, want []prediction.Prediction) {
 	t.Helper()
 	for _, name := range []string{sglang.Name, vllm.Name, llamacpp.Name} {
-		o, err := OpenRun(out, OpenOptions{Mode: link.BeamTrie})
+		native, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.BeamTrie})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer native.Close()
+		h := httptest.NewServer(mocked(native, name))
+		defer h.Close()
+		o, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.BeamTrie, Oracle: Oracle{URLs: []string{h.URL}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer o.Close()
-		tok := o.model.tok
-		h := httptest.NewServer(mock.New(mock.Options{Engine: name, Model: vocabulary{o.model.oracle, &sync.Mutex{}}, Vocab: tok.VocabSize(),
-			Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: mock.Faults{Busy: 5, Reorder: true}}))
-		defer h.Close()
-		probe, pool, err := o.Connect(context.Background(), Server{Options: remote.Options{URLs: []string{h.URL}, Wait: 1}})
-		if err != nil || probe.Engine != name || probe.Tokenizer != "same" {
-			t.Fatalf("%s: %+v, %v", name, probe, err)
+		probe, pool := o.Remote()
+		if probe.Engine != name || probe.Tokenizer != "same" {
+			t.Fatalf("%s: %+v", name, probe)
 		}
 		got, err := o.Linker.Link(context.Background(), docs)
 		if err != nil || len(got) != len(want) || pool.Stats().Requests == 0 {
@@ -130,25 +133,23 @@ func linkRemotely(t *testing.T, out string, docs []corpus.Document, want []predi
 			}
 		}
 	}
-	if _, _, err := engineOf(t, out, "ollama"); !errors.Is(err, remote.ErrRefused) {
+	h := httptest.NewServer(mock.New(mock.Options{Engine: "ollama"}))
+	defer h.Close()
+	if _, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.BeamTrie, Oracle: Oracle{URLs: []string{h.URL}}}); !errors.Is(err, remote.ErrRefused) {
 		t.Errorf("an engine without log-probabilities: %v", err)
 	}
 }
 
-func engineOf(t *testing.T, out, name string) (*remote.Probe, *remote.Pool, error) {
-	o, err := OpenRun(out, OpenOptions{Mode: link.BeamTrie})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer o.Close()
-	h := httptest.NewServer(mock.New(mock.Options{Engine: name}))
-	defer h.Close()
-	return o.Connect(context.Background(), Server{Options: remote.Options{URLs: []string{h.URL}}})
+// mocked is an engine that answers with a run's own model, and with faults.
+func mocked(o *Opened, engine string) *mock.Server {
+	tok := o.model.tok
+	return mock.New(mock.Options{Engine: engine, Model: vocabulary{o.model.oracle, &sync.Mutex{}}, Vocab: tok.VocabSize(),
+		Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: mock.Faults{Busy: 5, Reorder: true}})
 }
 
 // vocabulary is a native oracle's every log-probability.
 type vocabulary struct {
-	o  *oracle.Native
+	o  link.Oracle
 	mu *sync.Mutex
 }
 

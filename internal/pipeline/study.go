@@ -57,6 +57,7 @@ type studyRunner struct {
 // RunStudy runs every cell of the config's grid, reusing finished stages, and records them in study.json after each.
 func RunStudy(ctx context.Context, cfg *Config, opt Options) (*StudyRecord, error) {
 	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
+	defer func() { r.server.close() }()
 	if err := r.checkOut(); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"syncabel/internal/oracle/remote"
 	"syncabel/internal/review"
 )
 
@@ -75,6 +76,8 @@ func problemOf(err error) error {
 		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(err.Error()), http.Header{"Retry-After": {"1"}})
 	case errors.Is(err, errDraining):
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"5"}})
+	case errors.Is(err, remote.ErrUnavailable):
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the engine that holds the model does not answer"), http.Header{"Retry-After": {"5"}})
 	case errors.Is(err, context.DeadlineExceeded):
 		return huma.Error503ServiceUnavailable("the answer took longer than a request may take: send less text at a time")
 	case errors.Is(err, context.Canceled):

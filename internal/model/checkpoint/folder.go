@@ -20,6 +20,9 @@ const (
 	stateName   = "training.safetensors"
 )
 
+// IsWeights reports whether a file of a model folder holds weights, which are mapped where a model is opened.
+func IsWeights(name string) bool { return strings.HasSuffix(name, ".safetensors") }
+
 // maxConfig bounds config.json.
 const maxConfig = 1 << 20
 

@@ -27,13 +27,13 @@ type linkSettings struct {
 	RunDir   string  `name:"run" required:"" help:"Folder of a finished run." type:"path"`
 	Model    string  `help:"Variant of the run; default: its last."`
 	Seed     uint64  `help:"Seed of the variant; default: its first."`
-	Mode     string  `enum:"hybrid,beam-trie,beam-hf,certified-top1,free,lexical" default:"hybrid" help:"hybrid, beam-trie, beam-hf, certified-top1, free or lexical."`
+	Mode     string  `enum:"hybrid,ranked,beam-trie,beam-hf,certified-top1,free,lexical" default:"hybrid" help:"hybrid, ranked, beam-trie, beam-hf, certified-top1, free or lexical."`
 	Language string  `default:"en" help:"Language of texts that do not say: en, fr, es."`
 	Group    string  `help:"Semantic group of mentions that do not say."`
 	Detect   string  `enum:"auto,always,never" default:"auto" help:"Find the mentions of the text: auto where none is marked, always (brackets are then text), never."`
 	K        int     `short:"k" default:"5" help:"Candidates to print."`
-	NIL      float64 `name:"nil" help:"Abstain where no candidate is right with more than this probability, in mode hybrid; 0: as the run's config says."`
-	MinConf  float64 `name:"min-confidence" help:"Abstain where the first candidate is right with less than this probability, calibrated in mode hybrid."`
+	NIL      float64 `name:"nil" help:"Abstain where no candidate is right with more than this probability, in modes hybrid and ranked; 0: as the run's config says."`
+	MinConf  float64 `name:"min-confidence" help:"Abstain where the first candidate is right with less than this probability, calibrated in modes hybrid and ranked."`
 }
 
 type linkCmd struct {

@@ -138,8 +138,10 @@ func sortFound(list []found) {
 func (v *view) explained(list []found) []found {
 	var more []found
 	for _, a := range v.abbreviations {
-		at := strings.LastIndex(v.doc.Text[:a.At.Start], a.Long)
+		from := max(0, a.At.Start-2*len(a.Long)-maxGap) // where a long form stands before its short form; the whole text would be searched for one behind it
+		at := strings.LastIndex(v.doc.Text[from:a.At.Start], a.Long)
 		if g := v.short[a.Short]; g > 1 && at >= 0 {
+			at += from
 			if sp := (text.Span{Start: at, End: at + len(a.Long)}); !taken(list, sp) {
 				more = append(more, found{sp, int(g) - 2})
 			}

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"syncabel/internal/prediction"
@@ -46,6 +47,57 @@ func confidenceOf(preds []prediction.Prediction) func(*prediction.Prediction) fl
 		}
 		return p.Candidates[0].Score
 	}
+}
+
+// Calibration compares how calibrated two systems are over the same documents: the expected calibration error of each with its interval,
+// and their paired difference. The error of a resample has a bias upwards that both sides share.
+func Calibration(a, b []prediction.Prediction, opt Options) (x, y stat.Interval, difference stat.Test) {
+	opt.Protocol, opt.Samples = cmp.Or(opt.Protocol, Strict), cmp.Or(opt.Samples, stat.Samples)
+	one := gaps(a, opt)
+	columns := append(one, gaps(b, opt)...)
+	if len(columns[0].Num) == 0 || len(columns[0].Num) != len(columns[len(one)].Num) {
+		return x, y, difference
+	}
+	draws := stat.Resample(columns, opt.Samples, opt.Seed)
+	sides := [2]stat.Interval{}
+	var errors [2][]float64
+	for side := range sides {
+		value := 0.0
+		errors[side] = make([]float64, opt.Samples)
+		for i := side * reliabilityBins; i < (side+1)*reliabilityBins; i++ {
+			value += math.Abs(columns[i].Ratio())
+			for s, d := range draws[i] {
+				errors[side][s] += math.Abs(d)
+			}
+		}
+		sides[side] = stat.IntervalOf(value, errors[side])
+	}
+	return sides[0], sides[1], stat.TestOf(sides[0].Value-sides[1].Value, errors[0], errors[1])
+}
+
+// gaps are the bins of the reliability diagram as columns over documents: confidence minus right answers, per mention of any bin.
+func gaps(preds []prediction.Prediction, opt Options) []stat.Column {
+	var scratch Result
+	var list []outcome
+	confidence := confidenceOf(preds)
+	for i := range preds {
+		if o, ok := scratch.outcome(&preds[i], opt); ok {
+			o.confidence = confidence(&preds[i])
+			list = append(list, o)
+		}
+	}
+	docs := documents(list)
+	den := make([]float64, len(docs))
+	out := make([]stat.Column, reliabilityBins)
+	for i := range out {
+		out[i] = stat.Column{Num: make([]float64, len(docs)), Den: den}
+	}
+	for _, o := range list {
+		d := docs[o.doc]
+		den[d]++
+		out[stat.BinOf(o.confidence, reliabilityBins)].Num[d] += o.confidence - within(o.rank, 1)
+	}
+	return out
 }
 
 // selective returns nil where confidences do not differ.

@@ -64,16 +64,19 @@ type Options struct {
 	GroupMap   map[string]string // type of the corpus -> semantic group
 	Markup     markup.Options    // must be what the model was trained with
 	System     string            // name of the row in a comparison
-	Weights    *Weights          // of Hybrid; nil: the defaults
-	NIL        float64           // in Hybrid: abstain where no candidate is right with more than this probability; 0: never
+	Composites *Composites       // also answers of several concepts; nil: every mention means one
+	Weights    *Weights          // of Hybrid and Ranked; nil: the defaults
+	NIL        float64           // in Hybrid and Ranked: abstain where no candidate is right with more than this probability; 0: never
 	Budget     int               // of CertifiedTop1: nodes a proof may ask about before a beam search answers instead; default 64
 	// CertifyMean lets CertifiedTop1 prove the best name by beam-hf's score, the mean of raw log-probabilities, instead of by
 	// beam-trie's, under which its probability is exact.
 	CertifyMean bool
 	// MinConfidence abstains where the first candidate is right with less than this probability: its own times that of one being
-	// right at all. It means what it says in Hybrid, which is calibrated; 0: never.
+	// right at all. It means what it says in Hybrid and Ranked, which are calibrated; 0: never.
 	MinConfidence float64
-	Batch         int // mentions searched at a time; default 16
+	Batch         int  // mentions searched at a time; default 16
+	Apart         bool // in BeamTrie: a concept has the probability of its likeliest name alone, for ablations
+	Narrow        bool // in Hybrid: the candidates of stage 0 only, no beams, for ablations
 	Progress      func(done, total int64)
 }
 
@@ -88,7 +91,7 @@ type Linker struct {
 	ranker *ranker.Ranker // nil without
 	opt    Options
 	scr    lexical.Scratch
-	memo   map[string]*heard // of Hybrid, by prompt and group
+	memo   Memo
 }
 
 // Parts are what a Linker is made of. Oracle, Trie and Tokenizer may be missing in mode Lexical, Stage0 in the others but
@@ -101,6 +104,7 @@ type Parts struct {
 	Oracle    Oracle
 	Stage0    *lexical.Retriever
 	Ranker    *ranker.Ranker // of Ranked; Hybrid uses it where there is one
+	Memo      Memo           // what the model has said before, to other linkers over the same trie and model too; nil: to this one
 }
 
 // New checks that the parts belong together.
@@ -121,7 +125,10 @@ func New(p Parts, opt Options) (*Linker, error) {
 	if (opt.Mode == Hybrid || opt.Mode == Lexical || opt.Mode == Ranked) && p.Stage0 == nil {
 		return nil, fmt.Errorf("linking mode %q needs stage 0", opt.Mode)
 	}
-	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, p.Ranker, opt, lexical.Scratch{}, map[string]*heard{}}, nil
+	if p.Memo == nil {
+		p.Memo = Memo{}
+	}
+	return &Linker{p.KB, p.Trie, p.Tokenizer, p.BOS, p.Oracle, p.Stage0, p.Ranker, opt, lexical.Scratch{}, p.Memo}, nil
 }
 
 // task is one mention on its way.
@@ -130,6 +137,7 @@ type task struct {
 	mention   *corpus.Mention
 	surface   string // text, or the long form its document gives
 	group     string
+	anywhere  bool // the group is unknown: names of all groups are searched, and group is where string comparison finds most likeness
 	sentence  string
 	prompt    []int32
 	root      trie.Node
@@ -138,6 +146,9 @@ type task struct {
 	around    *ranker.Document // what the ranker knows of the document
 	sentences []text.Span
 	invalid   string // a free answer that is no name
+
+	members []*task               // of a coordination, that may all be meant
+	several *prediction.Candidate // a composite that is known before anything is asked
 }
 
 // Link links every mention of docs, in their order.
@@ -168,7 +179,7 @@ func (l *Linker) each(ctx context.Context, tasks []*task, f func(*task)) error {
 	}
 	for lo := 0; lo < len(tasks); lo += l.opt.Batch {
 		batch := tasks[lo:min(lo+l.opt.Batch, len(tasks))]
-		if err := l.score(ctx, batch); err != nil {
+		if err := l.score(ctx, withMembers(batch)); err != nil {
 			return linkError(batch, err)
 		}
 		for _, t := range batch {
@@ -177,6 +188,14 @@ func (l *Linker) each(ctx context.Context, tasks []*task, f func(*task)) error {
 		l.progress(lo+len(batch), len(tasks))
 	}
 	return nil
+}
+
+func withMembers(batch []*task) []*task {
+	out := slices.Clone(batch)
+	for _, t := range batch {
+		out = append(out, t.members...)
+	}
+	return out
 }
 
 func (l *Linker) progress(done, total int) {
@@ -210,11 +229,7 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 			out = append(out, t)
 		}
 		if l.ranker != nil {
-			own := out[len(out)-len(d.Mentions):]
-			around := l.rankerDocument(d, own, l.scr.Blind)
-			for _, t := range own {
-				t.around = around
-			}
+			l.lookAround(d, out[len(out)-len(d.Mentions):])
 		}
 	}
 	return out, nil
@@ -223,6 +238,9 @@ func (l *Linker) tasks(docs []corpus.Document) ([]*task, error) {
 func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]string, sentences []text.Span, ends map[int]int) (*task, error) {
 	t := &task{doc: d, mention: m, surface: dataset.Expand(m.Text, long)}
 	t.group = dataset.GroupOf(l.kb, m.Type, l.opt.GroupMap)
+	if t.group == "" && l.searchesAll() {
+		t.anywhere, t.group = true, l.likeliestGroup(t.surface)
+	}
 	switch {
 	case t.group == "" && m.Type == "":
 		return nil, fmt.Errorf("mention %q of document %q has no semantic group: write [mention]{Group} or give a group for all, one of %s",
@@ -232,21 +250,61 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 			m.Text, d.ID, m.Type, strings.Join(l.kb.Groups(), ", "))
 	}
 	t.sentence = text.Marked(d.Text, m.Span(), sentences)
+	whole := t.surface
 	if l.opt.Coordinate && l.stage0 != nil {
 		t.surface = l.coordinate(t, ends[m.Span().End] > m.Span().Start)
 	}
-	if l.opt.Mode == Lexical || l.opt.Mode == Ranked {
+	if l.opt.Mode != Lexical && l.opt.Mode != Ranked {
+		var ok bool
+		if t.root, ok = l.trie.Root(t.searched()); !ok {
+			return nil, fmt.Errorf("the trie has no group %q: it was built for another knowledge base", t.searched())
+		}
+		t.sentences = sentences
+	}
+	if l.opt.Composites != nil && l.stage0 != nil && l.opt.Mode != Free {
+		l.split(t, whole)
+	}
+	if l.opt.Mode == Lexical || l.opt.Mode == Ranked || l.remembers() {
 		return t, nil
 	}
-	var ok bool
-	if t.root, ok = l.trie.Root(t.group); !ok {
-		return nil, fmt.Errorf("the trie has no group %q: it was built for another knowledge base", t.group)
-	}
-	t.sentences = sentences
-	if !l.remembers() {
-		l.render(t, nil)
+	for _, x := range withMembers([]*task{t}) {
+		l.render(x, nil)
 	}
 	return t, nil
+}
+
+// searched is the group whose names are searched.
+func (t *task) searched() string {
+	if t.anywhere {
+		return trie.All
+	}
+	return t.group
+}
+
+// searchesAll reports whether mentions of an unknown group can be linked: string comparison looks everywhere, a trie needs its root
+// over all groups.
+func (l *Linker) searchesAll() bool {
+	if l.trie == nil {
+		return l.stage0 != nil
+	}
+	_, ok := l.trie.Root(trie.All)
+	return ok
+}
+
+// likeliestGroup is the group with the name or training string most like a surface, the first without any: what a prompt, which has to name
+// one, says of a mention whose group nobody knows.
+func (l *Linker) likeliestGroup(surface string) string {
+	groups := l.kb.Groups()
+	best, at := float32(0), groups[0]
+	for _, g := range groups {
+		if l.stage0 == nil {
+			break
+		}
+		if s := l.nearestScore(g, surface); s > best {
+			best, at = s, g
+		}
+	}
+	return at
 }
 
 // render writes a task's prompt. One that leaves the model no room for the longest name goes without memory, then without context,
@@ -282,16 +340,13 @@ func (l *Linker) render(t *task, memory []markup.Link) {
 func (l *Linker) predict(t *task) prediction.Prediction {
 	m := t.mention
 	p := prediction.Prediction{Document: t.doc.ID, Mention: m.ID, Spans: m.Spans, Text: m.Text, Sentence: t.sentence, Type: m.Type,
-		Group: t.group, Language: t.doc.Language, HasGold: m.Gold != nil, Mode: l.opt.Mode, System: l.opt.System,
+		Group: t.searched(), Language: t.doc.Language, HasGold: m.Gold != nil, Mode: l.opt.Mode, System: l.opt.System,
 		Candidates: []prediction.Candidate{}, Gold: [][]string{}}
 	for _, a := range m.Gold {
 		p.Gold = append(p.Gold, a)
 	}
-	ranked := l.rank(t)
-	p.NIL = l.none(t, ranked)
-	if l.opt.Mode == Hybrid && l.weights().Calibration != nil && len(ranked) > 0 {
-		p.NIL = l.weights().Calibration.apply(t.group, ranked, p.NIL)
-	}
+	ranked, none := l.judged(t)
+	p.NIL, ranked = none, l.withSeveral(t, ranked)
 	if l.abstains(p.NIL, ranked) {
 		return p
 	}
@@ -300,6 +355,16 @@ func (l *Linker) predict(t *task) prediction.Prediction {
 	}
 	p.Candidates = append(p.Candidates, ranked[:min(l.opt.Keep, len(ranked))]...)
 	return p
+}
+
+// judged ranks a task's candidates with calibrated probabilities, and gives that of none being right.
+func (l *Linker) judged(t *task) ([]prediction.Candidate, float64) {
+	ranked := l.rank(t)
+	none := l.none(t, ranked)
+	if l.weighs() && l.weights().Calibration != nil && len(ranked) > 0 {
+		none = l.weights().Calibration.apply(t.group, ranked, none)
+	}
+	return ranked, none
 }
 
 // abstains decides whether a mention stays without an answer.
@@ -339,7 +404,7 @@ func (l *Linker) nearestScore(group, s string) float32 {
 
 // none is the probability that no candidate is right, 0 where the weights do not know.
 func (l *Linker) none(t *task, ranked []prediction.Candidate) float64 {
-	if l.opt.Mode != Hybrid || l.weights().Confidence == nil || len(ranked) == 0 {
+	if !l.weighs() || l.weights().Confidence == nil || len(ranked) == 0 {
 		return 0
 	}
 	i, _ := l.kb.Index(ranked[0].Code)

@@ -326,6 +326,12 @@ func small(t *testing.T, mode string) *Linker {
 		b.Add(concept)
 	}
 	kb, _ := b.Build()
+	return linkerOver(t, mode, kb, []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}, false)
+}
+
+// linkerOver returns a linker with an untrained model, and a trie with a root over all groups or not.
+func linkerOver(t *testing.T, mode string, kb *terminology.KB, obs []lexical.Observation, all bool) *Linker {
+	t.Helper()
 	tok, err := tokenizer.Train(slices.Values([]string{"mitral stenosis", "multiple sclerosis", "gout"}),
 		tokenizer.TrainOptions{VocabSize: 300, Special: append([]string{"<s>", "</s>"}, markup.Marks(kb.Groups(), nil)...), Lowercase: true})
 	if err != nil {
@@ -333,13 +339,12 @@ func small(t *testing.T, mode string) *Linker {
 	}
 	c, _ := model.Preset("tiny", tok.VocabSize())
 	c.BOS, c.EOS = 0, 1
-	tr, _, err := BuildTrie(kb, tok, markup.Options{}, trie.Options{EOS: 1})
+	tr, _, err := BuildTrie(kb, tok, markup.Options{}, trie.Options{EOS: 1, All: all})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := oracle.NewNative(model.NewSession(model.New(c, 3), model.SessionOptions{Threads: 1}))
 	t.Cleanup(o.Close)
-	obs := []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}
 	p := Parts{KB: kb, Trie: tr, Tokenizer: tok, Oracle: o, Stage0: lexical.NewRetriever(kb, lexical.Options{Names: true, Training: obs})}
 	if mode == Ranked {
 		p.Ranker = trainedRanker(t, kb, p.Stage0, obs)
@@ -358,7 +363,7 @@ func trainedRanker(t *testing.T, kb *terminology.KB, stage0 *lexical.Retriever, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	Learn(r, lessonsOf(t, l))
+	Learn(r, lessonsOf(t, l), CalibrateScaling)
 	return r
 }
 
@@ -395,7 +400,7 @@ func TestInformedRanker(t *testing.T) {
 			}
 		}
 	}
-	Learn(l.ranker, lessons)
+	Learn(l.ranker, lessons, CalibrateScaling)
 	d, err := markup.ParseMarked("[gout]{Disorders}, [gout]{Disorders} or [stenosis]{Disorders}")
 	if err != nil {
 		t.Fatal(err)

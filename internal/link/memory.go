@@ -21,10 +21,11 @@ func (l *Linker) inReadingOrder(ctx context.Context, tasks []*task) error {
 	done := map[*corpus.Document][]markup.Link{}
 	for _, wave := range waves(tasks) {
 		for batch := range slices.Chunk(wave, l.opt.Batch) {
-			for _, t := range batch {
+			asked := withMembers(batch)
+			for _, t := range asked {
 				l.render(t, done[t.doc])
 			}
-			if err := l.score(ctx, batch); err != nil {
+			if err := l.score(ctx, asked); err != nil {
 				return linkError(batch, err)
 			}
 			for _, t := range batch {

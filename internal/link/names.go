@@ -33,6 +33,9 @@ func scoreNames(ctx context.Context, t *trie.Trie, o Oracle, list []*scoring) er
 			queries = s.ask(t, l, at[i], queries)
 		}
 	}
+	if len(queries) == 0 {
+		return nil
+	}
 	answers, err := o.Do(ctx, queries)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type Step struct {
 // Path returns the way through the trie to a concept's name that the model finds most likely for the i-th mention of d, and
 // that name. A concept without a name in the mention's group has no path.
 func (l *Linker) Path(ctx context.Context, d *corpus.Document, i int, code string) (string, []Step, error) {
-	if l.opt.Mode == Lexical {
+	if l.trie == nil || l.opt.Mode == Lexical || l.opt.Mode == Ranked {
 		return "", nil, nil
 	}
 	one := *d

@@ -12,13 +12,36 @@ import (
 	"syncabel/internal/ranker"
 )
 
-// rankerDocument describes the mentions of one document to the ranker. The tasks are that document's, all of them.
-func (l *Linker) rankerDocument(d *corpus.Document, tasks []*task, blind lexical.Blind) *ranker.Document {
+// maxAround is how much of a text counts as around a mention, in bytes: a clinical note or two. The ranker compares each mention with all
+// others and with the text, so that a document of megabytes must be looked at in pieces.
+const maxAround = 32 << 10
+
+// lookAround tells tasks, which are all of a document and in its order, what the ranker knows of it.
+func (l *Linker) lookAround(d *corpus.Document, tasks []*task) {
+	for len(tasks) > 0 {
+		lo, hi, n := 0, len(d.Text), len(tasks)
+		if hi > maxAround {
+			lo = tasks[0].mention.Span().Start / maxAround * maxAround
+			hi = min(lo+maxAround, hi)
+			in := func(t *task) bool { at := t.mention.Span().Start; return at >= lo && at < hi }
+			for n = 1; n < len(tasks) && in(tasks[n]); n++ {
+			}
+		}
+		around := l.rankerDocument(d.Text[lo:hi], tasks[:n], l.scr.Blind)
+		for _, t := range withMembers(tasks[:n]) {
+			t.around = around
+		}
+		tasks = tasks[n:]
+	}
+}
+
+// rankerDocument describes mentions that stand together to the ranker.
+func (l *Linker) rankerDocument(text string, tasks []*task, blind lexical.Blind) *ranker.Document {
 	mentions := make([]ranker.Mention, len(tasks))
 	for i, t := range tasks {
 		mentions[i] = t.asked()
 	}
-	return l.ranker.NewDocument(mentions, d.Text, blind)
+	return l.ranker.NewDocument(mentions, text, blind)
 }
 
 func (t *task) asked() ranker.Mention {
@@ -149,7 +172,7 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 			list, said := l.known(&k.task)
 			x := Lesson{seen: l.mentionCase(&k.task), hidden: k.blind.Concept > 0}
 			x.seen.group, x.seen.document = k.group, d.ID
-			x.X, x.Gold = l.ranker.Features(l.rankerDocument(d, tasks, k.blind), k.asked(), list, said), x.seen.gold
+			x.X, x.Gold = l.ranker.Features(l.rankerDocument(d.Text, tasks, k.blind), k.asked(), list, said), x.seen.gold
 			out = append(out, x)
 		}
 	}
@@ -158,7 +181,7 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 
 // Learn trains the ranker on lessons and returns weights that leave the order to it, calibrated on the lessons: each is judged by trees grown
 // without its document. They stand in for weights fitted on development documents where there are too few of those.
-func Learn(k *ranker.Ranker, lessons []Lesson) *Weights {
+func Learn(k *ranker.Ranker, lessons []Lesson, calibration string) *Weights {
 	lists := func(keep func(*Lesson) bool) []ranker.List {
 		var out []ranker.List
 		for i := range lessons {
@@ -187,7 +210,7 @@ func Learn(k *ranker.Ranker, lessons []Lesson) *Weights {
 	fixed := func(cases []mentionCase) *Weights { return fitCases(cases, rankerAlone(), true) }
 	w := fixed(cases)
 	if len(cases) >= minFit {
-		w.Calibration = calibrate(cases, fixed)
+		w.Calibration = calibrate(cases, calibration, fixed)
 	}
 	return w
 }

@@ -56,24 +56,15 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 
 // beamSearches runs beamTrie for a batch and files what it found.
 func (l *Linker) beamSearches(ctx context.Context, batch []*task) error {
-	searches, err := l.search(ctx, batch)
-	if err != nil {
+	if err := l.hear(ctx, batch); err != nil {
 		return err
 	}
-	for i, t := range batch {
-		for _, f := range searches[i].done {
+	for _, t := range batch {
+		for _, f := range t.heard.done {
 			l.reached(t, f.leaf, f.logp)
 		}
 	}
 	return nil
-}
-
-func (l *Linker) search(ctx context.Context, batch []*task) ([]*search, error) {
-	searches := make([]*search, len(batch))
-	for i, t := range batch {
-		searches[i] = &search{prompt: t.prompt, live: []hypothesis{{node: t.root}}}
-	}
-	return searches, beamTrie(ctx, l.trie, l.oracle, searches, l.opt.Beams)
 }
 
 // reached adds a finished name's probability to its concepts; a name that several share is split evenly among them.
@@ -106,23 +97,32 @@ func (t *task) candidate(concept int) *scored {
 
 // listed adds the candidates of stage 0 and tells the others how they look to it.
 func (l *Linker) listed(t *task, k int) {
-	found := l.stage0.Search(&l.scr, t.group, t.surface)
 	n := len(t.cands)
 	list := func(c lexical.Candidate, listed bool) {
 		if l.opt.Exact && !c.Equal {
 			return
 		}
 		s := t.candidate(c.Concept)
+		if s.lex.Score > c.Score { // of another group
+			return
+		}
 		s.lex, s.listed = c, listed
 		s.name = cmp.Or(s.name, c.Name, l.kb.Concept(c.Concept).PreferredName(t.doc.Language))
 	}
-	for i := range t.cands[:n] {
-		if c, ok := found.Of(t.cands[i].concept); ok {
-			list(c, false)
-		}
+	groups := []string{t.group}
+	if t.anywhere {
+		groups = l.kb.Groups()
 	}
-	for _, c := range found.Best(k) {
-		list(c, true)
+	for _, g := range groups {
+		found := l.stage0.Search(&l.scr, g, t.surface)
+		for i := range t.cands[:n] {
+			if c, ok := found.Of(t.cands[i].concept); ok {
+				list(c, false)
+			}
+		}
+		for _, c := range found.Best(k) {
+			list(c, true)
+		}
 	}
 }
 
@@ -184,6 +184,9 @@ func (l *Linker) sequences(ctx context.Context, batch []*task, guided bool) erro
 			}
 			name := l.tok.Decode(q.tokens, true)
 			concepts := l.freeConcepts(t, name)
+			if rank == 0 {
+				t.several = l.written(t, name)
+			}
 			if rank == 0 && len(concepts) == 0 {
 				t.invalid = cmp.Or(strings.TrimSpace(name), "(nothing)")
 			}
@@ -274,6 +277,9 @@ func (l *Linker) value(t *task, s *scored) float64 {
 	case Free, BeamHF, CertifiedTop1:
 		return s.value
 	case BeamTrie:
+		if l.opt.Apart {
+			return s.best
+		}
 		return s.logp
 	}
 	return l.weights().value(t.features(s))

@@ -7,10 +7,16 @@ import (
 	"slices"
 )
 
+// A Memo holds what one model said after each prompt, by prompt and root: a string that stands in a hundred documents, or is linked again
+// under other settings, is asked about once. It is not safe for concurrent use.
+type Memo map[string]*heard
+
 // heard is what the model said after one prompt about the names of one group. Mentions with the same prompt share it.
 type heard struct {
-	beams []leafPath         // names that the beams ended on
-	names map[int][2]float64 // by leaf: log-probability, renormalised over the trie's children and over the whole vocabulary
+	searched bool               // the beams ran
+	done     []finished         // names that they ended on
+	beams    []leafPath         // the same as whole token sequences
+	names    map[int][2]float64 // by leaf: log-probability, renormalised over the trie's children and over the whole vocabulary
 }
 
 // maxHeard prompts of some hundred bytes each are remembered before all are forgotten.
@@ -41,6 +47,21 @@ func (l *Linker) union(ctx context.Context, batch []*task) error {
 
 // found makes the concepts that the beams end on candidates.
 func (l *Linker) found(ctx context.Context, batch []*task) error {
+	if err := l.hear(ctx, batch); err != nil || l.opt.Narrow {
+		return err
+	}
+	for _, t := range batch {
+		for _, p := range t.heard.beams {
+			for _, c := range l.trie.Concepts(p.leaf) {
+				t.candidate(int(c)).beam = true
+			}
+		}
+	}
+	return nil
+}
+
+// hear gives every task what the memo knows of its prompt, and runs the beams where they did not run before.
+func (l *Linker) hear(ctx context.Context, batch []*task) error {
 	if len(l.memo) > maxHeard {
 		clear(l.memo)
 	}
@@ -50,23 +71,23 @@ func (l *Linker) found(ctx context.Context, batch []*task) error {
 		if t.heard = l.memo[key]; t.heard == nil {
 			t.heard = &heard{names: map[int][2]float64{}}
 			l.memo[key] = t.heard
+		}
+		if !t.heard.searched && !l.opt.Narrow {
+			t.heard.searched = true
 			ask = append(ask, t)
 		}
 	}
-	searches, err := l.search(ctx, ask)
-	if err != nil {
+	searches := make([]*search, len(ask))
+	for i, t := range ask {
+		searches[i] = &search{prompt: t.prompt, live: []hypothesis{{node: t.root}}}
+	}
+	if err := beamTrie(ctx, l.trie, l.oracle, searches, l.opt.Beams); err != nil {
+		clear(l.memo) // searches are half done
 		return err
 	}
 	for i, t := range ask {
 		searches[i].complete(l.trie)
-		t.heard.beams = searches[i].paths
-	}
-	for _, t := range batch {
-		for _, p := range t.heard.beams {
-			for _, c := range l.trie.Concepts(p.leaf) {
-				t.candidate(int(c)).beam = true
-			}
-		}
+		t.heard.done, t.heard.beams = searches[i].done, searches[i].paths
 	}
 	return nil
 }
@@ -90,7 +111,10 @@ func (l *Linker) names(ctx context.Context, batch []*task) error {
 			q = &scoring{prompt: t.prompt, root: t.root}
 			at[t.heard], list = q, append(list, q)
 		}
-		want := slices.Clone(t.heard.beams)
+		var want []leafPath
+		if !l.opt.Narrow {
+			want = slices.Clone(t.heard.beams)
+		}
 		for c := range t.cands {
 			want = append(want, l.nameLeaves(t, t.cands[c].concept)...)
 		}

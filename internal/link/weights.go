@@ -81,6 +81,17 @@ func rankerAlone() *Weights {
 	return &Weights{Features: featureNames(), Values: []float64{0, 0, 0, 0, 0, 0, 0, 0, 1}}
 }
 
+// ModelWeights leave the order to the model alone, as beam-trie weighs names.
+func ModelWeights() *Weights {
+	return &Weights{Features: featureNames(), Values: []float64{1, 0, 0, 0, 0, 0, 0, 0, 0}}
+}
+
+// weighs reports whether the mode's candidates are valued by Weights.
+func (l *Linker) weighs() bool { return l.opt.Mode == Hybrid || l.opt.Mode == Ranked }
+
+// Weights are what the linker values candidates by.
+func (l *Linker) Weights() *Weights { return l.weights() }
+
 func (l *Linker) weights() *Weights {
 	if l.opt.Weights == nil {
 		l.opt.Weights = DefaultWeights(l.ranker)
@@ -118,11 +129,11 @@ func (c *mentionCase) fold(folds int) int {
 	return int(crc32.ChecksumIEEE([]byte(c.document)) % uint32(folds))
 }
 
-// Fit links the development documents and fits the weights. Mentions whose gold is not among the candidates say nothing
-// about weights and are left out.
-func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, error) {
-	if l.opt.Mode != Hybrid {
-		return nil, fmt.Errorf("weights are fitted in mode %q only", Hybrid)
+// Fit links the development documents and fits the weights and, by a method, their calibration; weights that leave the order to the ranker, as
+// in mode Ranked, stay as they are. Mentions whose gold is not among the candidates say nothing about weights and are left out.
+func (l *Linker) Fit(ctx context.Context, dev []corpus.Document, calibration string) (*Weights, error) {
+	if !l.weighs() {
+		return nil, fmt.Errorf("weights are fitted in modes %q and %q only", Hybrid, Ranked)
 	}
 	tasks, err := l.tasks(dev)
 	if err != nil {
@@ -139,11 +150,14 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document) (*Weights, erro
 		return nil, err
 	}
 	fit := func(cases []mentionCase) *Weights {
+		if l.opt.Mode == Ranked {
+			return fitCases(cases, rankerAlone(), true)
+		}
 		return fitCases(cases, DefaultWeights(l.ranker), l.ranker != nil && l.ranker.Informed)
 	}
 	w := fit(all)
 	if len(all) >= minFit {
-		w.Calibration = calibrate(all, fit)
+		w.Calibration = calibrate(all, calibration, fit)
 	}
 	return w, nil
 }

@@ -47,6 +47,9 @@ const (
 	documentWords = 300
 )
 
+// maxSentence is the longest sentence that a prompt shows whole, in bytes: a text without full stops is one sentence.
+const maxSentence = 1 << 14
+
 // Options of Prompt.
 type Options struct {
 	Context string // default ContextNone
@@ -136,6 +139,9 @@ func window(q Question, opt Options) text.Span {
 	sentence, ok := text.SentenceOf(q.Sentences, q.Mention.Span())
 	if !ok || !sentence.Contains(q.Mention.Span()) {
 		sentence = all
+	}
+	if sentence.Len() > maxSentence {
+		sentence = narrow(d.Text, sentence, q.Mention.Span(), documentWords)
 	}
 	if opt.Context == ContextWindow {
 		return narrow(d.Text, sentence, q.Mention.Span(), cmp.Or(opt.Words, windowWords))

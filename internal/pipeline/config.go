@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"syncabel/internal/link"
 	"syncabel/internal/llm"
 	"syncabel/internal/model/checkpoint"
 )
@@ -34,6 +35,8 @@ type Config struct {
 	Link   Link     `toml:"link"`
 	Eval   Eval     `toml:"eval"`
 	Study  Study    `toml:"study"`
+
+	Ablation Ablation `toml:"ablation"`
 }
 
 // KB says where the knowledge base comes from.
@@ -158,19 +161,31 @@ type Ranker struct {
 
 // Link says how mentions are linked.
 type Link struct {
-	Split      string            `toml:"split"` // default "test"
-	Modes      []string          `toml:"modes"` // default free, beam-trie, hybrid
-	Beams      int               `toml:"beams"` // default 5
-	Candidates int               `toml:"candidates"`
-	NamesEach  int               `toml:"names_each"`
-	Keep       int               `toml:"keep"`
-	Expand     bool              `toml:"expand"`     // abbreviations by their document's long form, in training and linking
-	Coordinate bool              `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
-	Certify    string            `toml:"certify"`    // what certified-top1 proves best: "trie" (default) by beam-trie's score, "hf" by beam-hf's
-	NIL        float64           `toml:"nil"`        // hybrid abstains where no candidate is right with more than this probability; 0: never
-	EndToEnd   bool              `toml:"end_to_end"` // also find the mentions of the split oneself and score spans, groups and concepts together
-	GroupMap   map[string]string `toml:"group_map"`
-	Oracle     Oracle            `toml:"oracle" json:",omitzero"` // servers that compute in place of this process
+	Split      string   `toml:"split"` // default "test"
+	Modes      []string `toml:"modes"` // default free, beam-trie, hybrid
+	Beams      int      `toml:"beams"` // default 5
+	Candidates int      `toml:"candidates"`
+	NamesEach  int      `toml:"names_each"`
+	Keep       int      `toml:"keep"`
+	Expand     bool     `toml:"expand"`     // abbreviations by their document's long form, in training and linking
+	Coordinate bool     `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
+	Certify    string   `toml:"certify"`    // what certified-top1 proves best: "trie" (default) by beam-trie's score, "hf" by beam-hf's
+	NIL        float64  `toml:"nil"`        // hybrid and ranked abstain where no candidate is right with more than this probability; 0: never
+	// Composites lets a mention mean several concepts at once: all members of a coordination, or what training annotated the string with.
+	Composites bool `toml:"composites" json:",omitempty"`
+	// Calibration of probabilities in hybrid and ranked: auto (default: per semantic group, whichever of the next two does better on development
+	// documents held out), scaling (temperature and a bias on none being right), isotonic (rising curves on top), none.
+	Calibration string            `toml:"calibration" json:",omitempty"`
+	EndToEnd    bool              `toml:"end_to_end"` // also find the mentions of the split oneself and score spans, groups and concepts together
+	GroupMap    map[string]string `toml:"group_map"`
+	Oracle      Oracle            `toml:"oracle" json:",omitzero"` // servers that compute in place of this process
+}
+
+// Ablation asks what each addition of linking does: the run's own models link with one more at a time, and each is paired with what was there
+// before. Nothing is trained anew but weights.
+type Ablation struct {
+	On    bool   `toml:"on"`
+	Model string `toml:"model"` // variant; default the last
 }
 
 // Eval says how predictions are scored.
@@ -268,6 +283,9 @@ func (c *Config) check(name string) error {
 	if err := c.Link.Oracle.check(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	if m := c.Link.Calibration; m != "" && !slices.Contains(link.CalibrationMethods(), m) {
+		return fmt.Errorf("%s: link.calibration is %q: %s is expected", name, m, strings.Join(link.CalibrationMethods(), ", "))
+	}
 	if len(c.KB.Paths) == 0 {
 		return fmt.Errorf("%s: [kb] names no file: set kb.paths", name)
 	}
@@ -283,6 +301,9 @@ func (c *Config) check(name string) error {
 		if err := m.check(); err != nil {
 			return fmt.Errorf("%s: model %s: %w", name, m.Name, err)
 		}
+	}
+	if c.Ablation.Model = cmp.Or(c.Ablation.Model, names[len(names)-1]); !slices.Contains(names, c.Ablation.Model) {
+		return fmt.Errorf("%s: ablation.model is %q: have %s", name, c.Ablation.Model, strings.Join(names, ", "))
 	}
 	return nil
 }

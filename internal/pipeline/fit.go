@@ -45,8 +45,10 @@ type data struct {
 	stage0      *lexical.Retriever
 	ranker      *ranker.Ranker // nil when off, or nothing is annotated
 	rankerStage *stage
-	tagger      *eval.Tagger
-	subset      string // what a study left of train and written; empty: all of it
+	// rankedWeights calibrate mode ranked.
+	rankedWeights *stage
+	tagger        *eval.Tagger
+	subset        string // what a study left of train and written; empty: all of it
 }
 
 // fitted is a trained model with what linking needs beside it.
@@ -58,6 +60,7 @@ type fitted struct {
 	trie    *stage
 	weights *stage
 	ranker  *stage // one that hears the model; nil without
+	heard   *ranker.Ranker
 }
 
 // fitKey is what a model depends on beside its inputs.
@@ -139,7 +142,7 @@ func (d *data) withRanker(inputs map[string]string) map[string]string {
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
 func tuneKey(l Link) Link {
-	l.Split, l.Modes, l.Keep, l.NIL, l.Certify, l.EndToEnd = "", nil, 0, 0, "", false
+	l.Split, l.Modes, l.Keep, l.NIL, l.Certify, l.EndToEnd, l.Composites = "", nil, 0, 0, "", false, false
 	l.Oracle = l.Oracle.identity()
 	return l
 }
@@ -263,12 +266,23 @@ func (r *runner) tune(d *data, f *fitted, a *artifact.Folder) error {
 		if err != nil {
 			return err
 		}
-		if w, err = l.Fit(r.ctx, d.dev); err != nil {
+		if w, err = l.Fit(r.ctx, d.dev, r.calibration()); err != nil {
 			return err
 		}
 	}
+	return writeWeights(a, w)
+}
+
+func (r *runner) calibration() string { return cmp.Or(r.cfg.Link.Calibration, link.CalibrateAuto) }
+
+func writeWeights(a *artifact.Folder, w *link.Weights) error {
 	a.Manifest.Metrics = map[string]float64{"dev recall@1 where gold is a candidate": w.Recall1, "dev loss": w.Loss}
 	a.Manifest.Counts = map[string]int64{"mentions": int64(w.Mentions)}
+	if w.Calibration != nil {
+		for method, h := range w.Calibration.Held {
+			a.Manifest.Metrics["held out, calibration "+method+": ECE"] = h.ECE
+		}
+	}
 	return a.WriteJSON(weightsName, w)
 }
 

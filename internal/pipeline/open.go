@@ -103,7 +103,11 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	if opt.Mode != link.Ranked {
 		rankerDir = cmp.Or(m.Ranker, rec.Ranker)
 	}
-	for _, p := range []string{rec.Corpus, rankerDir, m.Model, m.Trie, m.Weights} {
+	weights := m.Weights
+	if opt.Mode == link.Ranked {
+		weights = cmp.Or(rec.Ranked, weights)
+	}
+	for _, p := range []string{rec.Corpus, rankerDir, m.Model, m.Trie, weights} {
 		if p == "" {
 			continue
 		}
@@ -119,7 +123,7 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	if err != nil {
 		return nil, err
 	}
-	w, err := readWeights(filepath.Join(dir, m.Weights))
+	w, err := readWeights(filepath.Join(dir, weights))
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +152,9 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	}
 	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
 	lo.MinConfidence = opt.MinConfidence
+	if rec.Link.Composites {
+		lo.Composites = link.LearnComposites(kb, stage0, corpus.Split(docs, "train"), lo)
+	}
 	lo.Keep, lo.NIL, lo.System, lo.Progress = opt.Keep, cmp.Or(opt.NIL, rec.Link.NIL), m.Name, opt.Progress
 	parts := o.parts(kb, stage0, k)
 	linker, err := link.New(parts, lo)

@@ -23,6 +23,8 @@ type rankerKey struct {
 	Expand     bool
 	Coordinate bool
 	GroupMap   map[string]string
+
+	Calibration string `json:",omitempty"`
 }
 
 // fitRanker runs the stage ranker. There is none where it is off or nothing is annotated.
@@ -37,7 +39,7 @@ func (r *runner) fitRanker(d *data) error {
 		inputs["subset"] = d.subset
 	}
 	var err error
-	d.rankerStage, err = r.do("ranker", slug(r.cfg.Name), 0, rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap}, inputs, func(a *artifact.Folder) error {
+	d.rankerStage, err = r.do("ranker", slug(r.cfg.Name), 0, rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap, l.Calibration}, inputs, func(a *artifact.Folder) error {
 		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
 		workers, err := r.workers(func() (*link.Linker, error) {
 			return link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: k}, r.linkOptions(Train{}, link.Ranked, nil, ""))
@@ -49,7 +51,7 @@ func (r *runner) fitRanker(d *data) error {
 		if err != nil {
 			return err
 		}
-		return writeRanker(a, k, lessons)
+		return r.writeRanker(a, k, lessons)
 	})
 	if err != nil {
 		return err
@@ -71,8 +73,8 @@ func (r *runner) workers(one func() (*link.Linker, error)) ([]*link.Linker, erro
 }
 
 // writeRanker trains the trees and writes them, with weights calibrated on the lessons.
-func writeRanker(a *artifact.Folder, k *ranker.Ranker, lessons []link.Lesson) error {
-	w := link.Learn(k, lessons)
+func (r *runner) writeRanker(a *artifact.Folder, k *ranker.Ranker, lessons []link.Lesson) error {
+	w := link.Learn(k, lessons, r.calibration())
 	if err := a.WriteJSON(weightsName, w); err != nil {
 		return err
 	}
@@ -106,7 +108,7 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 	out := *d
 	obs := observations(d.k, d.train, r.cfg.Link)
 	l := r.cfg.Link
-	key := rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap}
+	key := rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap, l.Calibration}
 	var err error
 	out.rankerStage, err = r.do("ranker", models[0].name+".informed", 0, key, inputs, func(a *artifact.Folder) error {
 		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
@@ -115,7 +117,7 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 		if err != nil {
 			return err
 		}
-		return writeRanker(a, k, lessons)
+		return r.writeRanker(a, k, lessons)
 	})
 	if err != nil {
 		return nil, err
@@ -160,14 +162,51 @@ func openRanker(dir string, kb *terminology.KB, stage0 *lexical.Retriever, obs [
 	return ranker.Open(filepath.Join(dir, ranker.FileName), kb, stage0, obs)
 }
 
+// fitRankedWeights runs the stage tune for mode ranked: its calibration, on development mentions where there are enough.
+func (r *runner) fitRankedWeights(d *data) (err error) {
+	inputs := map[string]string{"corpus": d.corpus.hash, "ranker": d.rankerStage.hash}
+	d.rankedWeights, err = r.do("tune", slug(r.cfg.Name)+".ranked", 0, tuneKey(r.cfg.Link), inputs, func(a *artifact.Folder) error {
+		if corpus.Mentions(d.dev) < minTune {
+			w, err := readWeights(d.rankerStage.path)
+			if err != nil {
+				return err
+			}
+			return writeWeights(a, w)
+		}
+		l, err := r.rankedLinker(d, nil, "tune ranked")
+		if err != nil {
+			return err
+		}
+		w, err := l.Fit(r.ctx, d.dev, r.calibration())
+		if err != nil {
+			return err
+		}
+		return writeWeights(a, w)
+	})
+	return err
+}
+
+func (r *runner) rankedLinker(d *data, w *link.Weights, system string) (*link.Linker, error) {
+	opt := r.linkOptions(Train{}, link.Ranked, w, system)
+	opt.System, opt.Composites = system, r.composites
+	return link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: d.ranker}, opt)
+}
+
 // rankedSystem links with the ranker alone.
 func (r *runner) rankedSystem(d *data, docs []corpus.Document) (*System, error) {
+	if err := r.fitRankedWeights(d); err != nil {
+		return nil, err
+	}
 	l := r.linkKey()
 	l.Oracle = Oracle{}
 	s := &System{Name: "stage 0, ranked", Mode: link.Ranked}
-	return r.score(d, s, 0, l, map[string]string{"corpus": d.corpus.hash, "ranker": d.rankerStage.hash}, func(*artifact.Manifest) ([]prediction.Prediction, error) {
-		linker, err := link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: d.ranker},
-			link.Options{Mode: link.Ranked, Expand: l.Expand, Coordinate: l.Coordinate, GroupMap: l.GroupMap, Keep: l.Keep, System: s.Name})
+	inputs := map[string]string{"corpus": d.corpus.hash, "ranker": d.rankerStage.hash, "weights": d.rankedWeights.hash}
+	return r.score(d, s, 0, l, inputs, func(*artifact.Manifest) ([]prediction.Prediction, error) {
+		w, err := readWeights(d.rankedWeights.path)
+		if err != nil {
+			return nil, err
+		}
+		linker, err := r.rankedLinker(d, w, s.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -31,6 +31,7 @@ type Record struct {
 	Corpus  string           `json:"corpus"`
 	Synth   string           `json:"synth,omitempty"`
 	Ranker  string           `json:"ranker,omitempty"`
+	Ranked  string           `json:"ranked,omitempty"` // weights of mode ranked
 	Detect  string           `json:"detect,omitempty"` // finds mentions in plain text
 	Models  []ModelRecord    `json:"models"`           // the last is the default
 	Link    Link             `json:"link"`
@@ -117,6 +118,9 @@ func (r *runner) prepare() (*data, error) {
 	d.train, d.dev, d.test = corpus.Split(docs, "train"), corpus.Split(docs, "dev"), corpus.Split(docs, "test")
 	d.tagger = eval.NewTagger(d.train, d.k)
 	d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, d.train, r.cfg.Link)})
+	if r.cfg.Link.Composites {
+		r.composites = link.LearnComposites(d.k, d.stage0, d.train, linkOptions(r.cfg.Link, Train{}, "", nil))
+	}
 	return d, nil
 }
 
@@ -157,7 +161,7 @@ func (r *runner) systems(d *data, docs []corpus.Document) (out []*System, models
 				return nil, nil, err
 			}
 			if d.ranker != nil && d.ranker.Informed {
-				f.ranker = d.rankerStage
+				f.ranker, f.heard = d.rankerStage, d.ranker
 			}
 			models = append(models, f)
 			for _, mode := range r.cfg.Link.Modes {
@@ -232,6 +236,11 @@ func (r *runner) report(d *data, systems []*System, models []*fitted, docs []cor
 	}
 	if rep.Comparisons, err = r.comparisons(rows); err != nil {
 		return nil, err
+	}
+	if r.cfg.Ablation.On {
+		if rep.Ablation, err = r.ablation(d, models, docs); err != nil {
+			return nil, err
+		}
 	}
 	if r.cfg.Link.EndToEnd {
 		if rep.EndToEnd, err = r.endToEnd(d, models, docs); err != nil {
@@ -324,7 +333,7 @@ func (r *runner) record(d *data, systems []*System, models []*fitted) error {
 		rec.Synth = d.synth.Dir
 	}
 	if d.ranker != nil {
-		rec.Ranker = d.rankerStage.Dir
+		rec.Ranker, rec.Ranked = d.rankerStage.Dir, d.rankedWeights.Dir
 	}
 	for _, f := range models {
 		m := ModelRecord{Name: f.cfg.Name, Seed: f.seed, Model: f.model.Dir, Trie: f.trie.Dir, Weights: f.weights.Dir, Train: f.cfg}

@@ -10,6 +10,7 @@ import (
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
+	"syncabel/internal/trie"
 )
 
 // A System is one row of the report: its predictions and their evaluation.
@@ -107,8 +108,12 @@ func (r *runner) linkWith(d *data, f *fitted, mode, system string, docs []corpus
 		}
 	}
 	opt := r.linkOptions(f.cfg, mode, w, "link "+system)
-	opt.System = system
-	linker, err := link.New(o.parts(d.k, d.stage0, d.ranker), opt)
+	opt.System, opt.Composites = system, r.composites
+	k := d.ranker
+	if f.heard != nil { // the weights are fitted for it
+		k = f.heard
+	}
+	linker, err := link.New(o.parts(d.k, d.stage0, k), opt)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +148,11 @@ func (r *runner) score(d *data, s *System, seed uint64, key any, inputs map[stri
 		}
 		d.tagger.Tag(preds)
 		a.Manifest.Counts["mentions"] = int64(len(preds))
+		for i := range preds {
+			if preds[i].Group == trie.All {
+				a.Manifest.Counts["of an unknown group, linked over all"]++
+			}
+		}
 		return prediction.WriteFile(a.Path(prediction.FileName), preds)
 	})
 	if err != nil {

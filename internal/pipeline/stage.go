@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"syncabel/internal/artifact"
+	"syncabel/internal/link"
 	"syncabel/internal/text"
 )
 
@@ -26,10 +27,11 @@ type Options struct {
 
 // runner is one run of a config.
 type runner struct {
-	ctx    context.Context
-	cfg    *Config
-	opt    Options
-	server *server // the engine that answers for the model in hand; nil where none does
+	ctx        context.Context
+	cfg        *Config
+	opt        Options
+	server     *server          // the engine that answers for the model in hand; nil where none does
+	composites *link.Composites // nil where the config wants none
 }
 
 // stage is a finished folder.
@@ -49,11 +51,14 @@ type stage struct {
 //	4  2026-11: model: sums over k in blocks of 384 on AVX-512; tune, link: borders of sentences; corpus (2): one rule for codes
 //	5  2026-11: model: borders of sentences; the nearest of several answers is the target
 //	6  2026-11: ranker (2): places for what a model says
+//	7  2026-11: tune: calibration by curves, of mode ranked too
 func stageVersion(kind string) string {
 	switch kind {
 	case "model":
 		return kind + " 5"
-	case "tune", "link":
+	case "tune":
+		return kind + " 7"
+	case "link":
 		return kind + " 4"
 	case "kb", "trie", "synth", "eval", "corpus", "ranker":
 		return kind + " 2"

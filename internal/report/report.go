@@ -25,6 +25,7 @@ type Report struct {
 	Lenient     bool           `json:"lenient"`
 	Rows        []Row          `json:"rows"`
 	Comparisons []Comparison   `json:"comparisons"`
+	Ablation    *Ablation      `json:"ablation,omitempty"`
 	EndToEnd    *eval.EndToEnd `json:"end_to_end,omitempty"` // of the default model, on mentions found in the raw text
 	Stages      []Stage        `json:"stages"`
 	Errors      []Error        `json:"errors"`
@@ -190,6 +191,9 @@ func (r *Report) Text() string {
 		}
 	}
 	r.differences(&b)
+	if t := r.AblationTable(); len(t.Rows) > 0 {
+		b.WriteString("\n" + t.text())
+	}
 	r.fromText(&b)
 
 	r.sentences(&b)
@@ -308,7 +312,11 @@ func (r *Report) Write(dir string) error {
 		return err
 	}
 	var md []string
-	for _, t := range r.Tables() {
+	tables := r.Tables()
+	if t := r.AblationTable(); len(t.Rows) > 0 {
+		tables = append(tables, t)
+	}
+	for _, t := range tables {
 		md = append(md, t.markdown())
 	}
 	files := map[string][]byte{"report.txt": []byte(r.Text()), "report.md": []byte(strings.Join(md, "\n")), "index.html": page}

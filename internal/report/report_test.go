@@ -81,6 +81,8 @@ func sampleReport(t *testing.T) *Report {
 		r.Comparisons = []Comparison{{A: system, B: "TF-IDF", Overall: c.Recall1, Seen: c.Strata[eval.SeenConcept].Test, Unseen: stat.Test{Low: -0.1, High: 0.1}}}
 		r.Errors = Errors(preds, 8, func(id string) string { return map[string]string{"A": "heart attack"}[id] })
 	}
+	r.Ablation = &Ablation{Model: "model", Seeds: 2, Rows: []Addition{{Name: "guided", Recall1: stat.Interval{Value: 0.7, Low: 0.6, High: 0.8}, At70: 0.8},
+		{Name: "+ ranker", Against: "guided", Recall1: stat.Interval{Value: 0.75, Low: 0.65, High: 0.85}, All: stat.Test{Difference: 0.05, Low: 0.01, High: 0.09}, ECE: stat.Interval{Value: 0.031}}}}
 	r.EndToEnd = eval.ScoreEndToEnd(nil, nil, nil, eval.Options{})
 	r.Stages = []Stage{{Title: "knowledge base", Folder: "work/kb/x", Counts: map[string]int64{"concepts": 2}, Warnings: []artifact.Warning{{Kind: "offset", Count: 2, Examples: []string{"f:3: <bad>"}}}}}
 	r.Confusion, r.ConfusionOf = stat.Confuse([]string{"Disorders", "Findings", "Disorders"}, []string{"Disorders", "Disorders", "none"}, []string{"Disorders", "Findings"}), "model"

@@ -22,7 +22,7 @@ func Reliability(probability []float64, right []bool, bins int) []Bin {
 		out[i].Low, out[i].High = float64(i)/float64(bins), float64(i+1)/float64(bins)
 	}
 	for i, p := range probability {
-		b := &out[min(max(int(p*float64(bins)), 0), bins-1)]
+		b := &out[BinOf(p, bins)]
 		b.N++
 		b.Confidence += p
 		if right[i] {
@@ -37,6 +37,9 @@ func Reliability(probability []float64, right []bool, bins int) []Bin {
 	}
 	return out
 }
+
+// BinOf is the number of a probability's bin.
+func BinOf(p float64, bins int) int { return min(max(int(p*float64(bins)), 0), bins-1) }
 
 // ECE is the expected calibration error of bins: the mean distance of confidence and accuracy, weighted by N.
 func ECE(bins []Bin) float64 {

@@ -242,11 +242,23 @@ func wordsOf(language string) words {
 	return words{en.never + fr.never + es.never, en.numbered + fr.numbered + es.numbered, en.maybe + fr.maybe + es.maybe, en.starters + fr.starters + es.starters}
 }
 
-// Marked returns the sentence around a span with the span in brackets, for people who read errors; "" when no sentence holds it.
+// maxMarked is how much of a sentence Marked shows to either side, in bytes: a text without full stops is one sentence.
+const maxMarked = 1000
+
+// Marked returns the sentence around a span with the span in brackets, for people who read errors, or what is near it of a very long one;
+// "" when no sentence holds it.
 func Marked(s string, sp Span, sentences []Span) string {
 	w, ok := SentenceOf(sentences, sp)
 	if !ok || !w.Contains(sp) {
 		return ""
+	}
+	if sp.Start-w.Start > maxMarked {
+		w.Start = sp.Start - maxMarked
+		for w.Start += strings.IndexFunc(s[w.Start:sp.Start], unicode.IsSpace) + 1; !utf8.RuneStart(s[w.Start]); w.Start++ {
+		}
+	}
+	if w.End-sp.End > maxMarked {
+		w.End = sp.End + 1 + strings.LastIndexFunc(s[sp.End+1:sp.End+maxMarked], unicode.IsSpace)
 	}
 	return s[w.Start:sp.Start] + "[" + s[sp.Start:sp.End] + "]" + s[sp.End:w.End]
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestOffsets(t *testing.T) {
@@ -142,5 +143,15 @@ func TestSentenceBorders(t *testing.T) {
 		if f1 < least {
 			t.Errorf("%s: F1 %.3f, at least %.2f is expected", language, f1, least)
 		}
+	}
+}
+
+// A text without full stops is shown near the mention only, and cut between words.
+func TestMarkedIsBounded(t *testing.T) {
+	s := strings.Repeat("é\u00a0naïve ", 4000) + "GOUT" + strings.Repeat(" naïve\u00a0é", 4000)
+	at := strings.Index(s, "GOUT")
+	got := Marked(s, Span{at, at + 4}, []Span{{0, len(s)}})
+	if len(got) > 2*maxMarked+10 || len(got) < maxMarked || !utf8.ValidString(got) || !strings.Contains(got, "naïve [GOUT] naïve") {
+		t.Errorf("%d bytes: %.40q ... %q", len(got), got, got[max(0, len(got)-40):])
 	}
 }

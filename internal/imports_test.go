@@ -19,7 +19,7 @@ var ranks = map[string]int{
 	"terminology/gazetteer": 2, "terminology/obo": 2, "terminology/umls": 2, "terminology/snomed": 2, "terminology/mesh": 2, "terminology/paper": 2, "terminology/sqlite": 2, "model/checkpoint": 2, "corpus": 2,
 	"corpus/pubtator": 3, "corpus/brat": 3, "corpus/bioc": 3, "corpus/bigbio": 3, "corpus/table": 3, "lexical": 3, "markup": 3, "prediction": 3, "trie": 3,
 	"synth": 4, "dataset": 4, "ranker": 4, "oracle": 4, "detect": 4, "review": 4, "fhir": 4, "omop": 4,
-	"train": 5, "link": 5,
+	"train": 5, "train/torchrun": 6, "link": 5,
 	"judge": 4, "eval": 6, "study": 7, "report": 7, "pipeline": 8, "serve": 8, "demo": 9,
 	"corpus/annotator": 3, "corpus/cas": 3, "corpus/exchange": 4, "export": 6,
 	"oracle/remote": 5, "oracle/mock": 5, "oracle/sglang": 6, "oracle/vllm": 6, "oracle/llamacpp": 6, // the second a server for tests

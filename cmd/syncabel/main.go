@@ -20,6 +20,7 @@ import (
 	"syncabel/internal/llm"
 	"syncabel/internal/oracle/remote"
 	"syncabel/internal/shard"
+	"syncabel/internal/train/torchrun"
 )
 
 // Exit codes, a contract with scripts.
@@ -51,6 +52,7 @@ type cli struct {
 	Import  importCmd  `cmd:"" help:"Import a knowledge base, a corpus or a model."`
 	Corpus  corpusCmd  `cmd:"" help:"Check, count, convert and divide corpora."`
 	Synth   synthCmd   `cmd:"" help:"Have a language model write sentences for concepts, and check them."`
+	Train   trainCmd   `cmd:"" help:"Train the models of a config, natively or on GPUs with torchrun; run takes them over."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
 	Shard   shardCmd   `cmd:"" help:"Divide linking among many workers: plan, status, verify, merge, scripts for clusters."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
@@ -142,6 +144,10 @@ func (a *app) finish(err error) int {
 	case errors.Is(err, remote.ErrUnavailable), errors.Is(err, errRetry), errors.Is(err, shard.ErrIncomplete):
 		return exitRetry
 	case errors.Is(err, shard.ErrMismatch), errors.Is(err, shard.ErrFaults):
+		return exitPermanent
+	case errors.Is(err, torchrun.ErrStopped):
+		return exitRetry
+	case errors.Is(err, torchrun.ErrMissing):
 		return exitPermanent
 	case errors.Is(err, remote.ErrRefused), errors.Is(err, remote.ErrProtocol):
 		return exitPermanent

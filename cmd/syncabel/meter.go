@@ -52,7 +52,7 @@ func (m *meter) progress(stage string, done, total int64) {
 	}
 	now := time.Now()
 	if stage != m.stage {
-		m.stage, m.started, m.last, m.first = stage, now, now, done
+		m.stage, m.started, m.last, m.first, m.extra = stage, now, now, done, ""
 	}
 	every := lineEvery
 	if m.tty {

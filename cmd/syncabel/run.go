@@ -62,9 +62,12 @@ func (c *runCmd) Run(a *app) error {
 	return a.runConfig(cfg, c.Out, c.JSON)
 }
 
+func (a *app) runOptions(out string) pipeline.Options {
+	return pipeline.Options{Out: out, Program: version(), Threads: a.cli.Threads, Progress: a.meter.progress, Note: a.meter.note, Log: a.meter.log}
+}
+
 func (a *app) runConfig(cfg *pipeline.Config, out string, asJSON bool) error {
-	rep, err := pipeline.Run(a.ctx, cfg, pipeline.Options{Out: out, Program: version(), Threads: a.cli.Threads,
-		Progress: a.meter.progress, Log: a.meter.log})
+	rep, err := pipeline.Run(a.ctx, cfg, a.runOptions(out))
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (c *studySelectCmd) open(a *app) (*pipeline.Selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.PrepareSelection(a.ctx, cfg, pipeline.Options{Out: c.Out, Program: version(), Progress: a.meter.progress, Log: a.meter.log})
+	return pipeline.PrepareSelection(a.ctx, cfg, a.runOptions(c.Out))
 }
 
 func (c *studySelectCmd) simulate(a *app, s *pipeline.Selection) error {

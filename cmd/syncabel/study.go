@@ -43,7 +43,7 @@ func (c *studyRunCmd) Run(a *app) error {
 	if c.Out == "" {
 		c.Out = cfg.Name
 	}
-	if _, err := pipeline.RunStudy(a.ctx, cfg, pipeline.Options{Out: c.Out, Program: version(), Threads: a.cli.Threads, Progress: a.meter.progress, Log: a.meter.log}); err != nil {
+	if _, err := pipeline.RunStudy(a.ctx, cfg, a.runOptions(c.Out)); err != nil {
 		return err
 	}
 	return a.reportStudy(c.Out, c.JSON)

@@ -25,6 +25,13 @@ type TrainerOptions struct {
 	LoRA      *LoRA // train these adapters instead of the weights
 }
 
+// Defaults fills in what is not set.
+func (o TrainerOptions) Defaults() TrainerOptions {
+	o.Beta1, o.Beta2 = cmp.Or(o.Beta1, 0.9), cmp.Or(o.Beta2, 0.98)
+	o.Eps, o.Clip, o.EmbedLR = cmp.Or(o.Eps, 1e-8), cmp.Or(o.Clip, 1), cmp.Or(o.EmbedLR, embedGain)
+	return o
+}
+
 // StepStats of one step.
 type StepStats struct {
 	Loss     float64 // mean negative log-likelihood of a target, in nats
@@ -70,8 +77,7 @@ const headChunk = 256
 
 // NewTrainer prepares a model for training.
 func NewTrainer(m *Model, opt TrainerOptions) *Trainer {
-	opt.Beta1, opt.Beta2 = cmp.Or(opt.Beta1, 0.9), cmp.Or(opt.Beta2, 0.98)
-	opt.Eps, opt.Clip, opt.EmbedLR = cmp.Or(opt.Eps, 1e-8), cmp.Or(opt.Clip, 1), cmp.Or(opt.EmbedLR, embedGain)
+	opt = opt.Defaults()
 	pool := kernel.NewPool(opt.Threads)
 	pool.Begin() // threads stay awake between steps
 	t := &Trainer{m: m, opt: opt, pool: pool, net: network{m: m, pool: pool, recompute: opt.Recompute}}

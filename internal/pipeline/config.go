@@ -18,6 +18,8 @@ import (
 	"syncabel/internal/link"
 	"syncabel/internal/llm"
 	"syncabel/internal/model/checkpoint"
+	"syncabel/internal/train"
+	"syncabel/internal/train/torchrun"
 )
 
 // A Config is a project: one TOML file, a section per stage. Paths are relative to Data, and Data to the file.
@@ -132,6 +134,9 @@ type Train struct {
 	Released string `toml:"released" json:",omitempty"`
 	Prompt   string `toml:"prompt" json:",omitempty"` // of a released model: reference, as checkpoints of arXiv 2601.19667 are asked; default: as this program asks
 
+	Engine   string            `toml:"engine" json:",omitempty"` // native (default) or torchrun: PyTorch on GPUs, see [train.torchrun]
+	Torchrun torchrun.Settings `toml:"torchrun" json:",omitzero"`
+
 	DType string `toml:"dtype" json:",omitempty"` // of the stored weights: float32 (default) or bfloat16, half the size
 
 	Preset      string  `toml:"preset"`     // tiny, small, base; default small
@@ -141,6 +146,7 @@ type Train struct {
 	LR          float64 `toml:"lr"`
 	FinalLR     float64 `toml:"final_lr"`
 	Warmup      int     `toml:"warmup"`
+	Schedule    string  `toml:"schedule" json:",omitempty"` // of the learning rate after warm-up: linear (default) or cosine
 	Decay       float64 `toml:"decay"`
 	MaxLength   int     `toml:"max_length"`
 }
@@ -293,7 +299,11 @@ func (c *Config) check(name string) error {
 		return fmt.Errorf("%s: there is no [[corpus]]", name)
 	}
 	var names []string
-	for _, m := range c.Models {
+	for i := range c.Models {
+		m := &c.Models[i]
+		if m.Engine == "native" {
+			m.Engine = ""
+		}
 		if m.Name == "" || strings.ContainsAny(m.Name, `/\@`) || slices.Contains(names, m.Name) {
 			return fmt.Errorf("%s: every [[model]] needs a name of its own without / and @; %q is not", name, m.Name)
 		}
@@ -325,8 +335,12 @@ func (t *Train) check() error {
 		return fmt.Errorf("train.dtype = %q: have %s", t.DType, strings.Join(checkpoint.DTypes, ", "))
 	case t.LoRA < 0:
 		return fmt.Errorf("train.lora = %d is no rank", t.LoRA)
+	case !slices.Contains([]string{"", train.Linear, train.Cosine}, t.Schedule):
+		return fmt.Errorf("train.schedule = %q: have %s, %s", t.Schedule, train.Linear, train.Cosine)
+	case !slices.Contains([]string{"", Torchrun}, t.Engine):
+		return fmt.Errorf("train.engine = %q: have native, %s", t.Engine, Torchrun)
 	}
-	return nil
+	return t.Torchrun.Check()
 }
 
 // strict decodes and turns unknown keys into an error with line and nearest key.

@@ -22,6 +22,7 @@ import (
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
 	"syncabel/internal/train"
+	"syncabel/internal/train/torchrun"
 	"syncabel/internal/trie"
 )
 
@@ -91,6 +92,10 @@ func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 		inputs["subset"] = d.subset
 	}
 	key := cfg
+	key.Torchrun = torchrun.Settings{}
+	if cfg.Engine == Torchrun { // not on how many machines
+		key.Torchrun = cfg.Torchrun.Result()
+	}
 	if cfg.Base != "" { // what is in the folder counts, not where it lies
 		h, err := baseHash(r.cfg.path(cfg.Base))
 		if err != nil {
@@ -164,27 +169,42 @@ func (r *runner) train(d *data, cfg Train, seed uint64, a *artifact.Folder) erro
 	if err != nil {
 		return err
 	}
-	m := s.model
-	res, err := train.Run(r.ctx, m, s.tok, set.Stream(), train.Options{Tokens: cfg.Tokens, BatchTokens: cfg.BatchTokens, LR: s.lr, FinalLR: cfg.FinalLR,
-		Warmup: cfg.Warmup, Decay: cfg.Decay, EmbedLR: s.embedLR, MaxLength: cfg.MaxLength, Seed: seed, Threads: r.opt.Threads, Dir: a.Dir,
-		Recompute: cfg.Recompute, LoRA: s.lora, Progress: r.progress("model " + cfg.Name)})
+	if s.fresh {
+		if err := s.tok.WriteFile(a.Dir, bosToken, eosToken); err != nil {
+			return err
+		}
+	}
+	topt := train.Options{Tokens: cfg.Tokens, BatchTokens: cfg.BatchTokens, LR: s.lr, FinalLR: cfg.FinalLR, Warmup: cfg.Warmup, Schedule: cfg.Schedule, Decay: cfg.Decay,
+		EmbedLR: s.embedLR, MaxLength: cfg.MaxLength, Seed: seed}
+	engine := r.trainHere
+	if cfg.Engine == Torchrun {
+		engine = r.trainElsewhere
+	}
+	res, err := engine(s, cfg, set.Stream(), topt, a)
 	if err != nil {
 		return err
 	}
-	if err := checkpoint.RemoveState(a.Dir); err != nil {
-		return err
-	}
-	a.Manifest.Counts = map[string]int64{"parameters": int64(m.Params()), "steps": int64(res.Steps), "tokens": res.Tokens, "vocabulary": int64(m.Config.Vocab), "too_long": int64(res.TooLong)}
+	a.Manifest.Counts = map[string]int64{"parameters": int64(s.config.Weights()), "steps": int64(res.Steps), "tokens": res.Tokens, "vocabulary": int64(s.config.Vocab), "too_long": int64(res.TooLong)}
 	for o, n := range set.Counts() {
 		a.Manifest.Counts["pool "+o] = int64(n)
 	}
 	for why, n := range set.Skipped {
 		a.Manifest.Counts["mentions without example: "+why] = int64(n)
 	}
-	if err := a.WriteJSON("training.json", res.Log); err != nil {
-		return err
+	return a.WriteJSON("training.json", res.Log)
+}
+
+// trainHere trains with the native engine.
+func (r *runner) trainHere(s *start, cfg Train, src train.Source, opt train.Options, a *artifact.Folder) (*train.Result, error) {
+	opt.Threads, opt.Dir, opt.Recompute, opt.LoRA, opt.Progress = r.opt.Threads, a.Dir, cfg.Recompute, s.lora, r.progress("model "+cfg.Name)
+	res, err := train.Run(r.ctx, s.model, s.tok, src, opt)
+	if err != nil {
+		return nil, err
 	}
-	return s.save(a, cfg)
+	if err := checkpoint.RemoveState(a.Dir); err != nil {
+		return nil, err
+	}
+	return res, s.save(a, cfg)
 }
 
 func datasetOptions(cfg Train, l Link, seed uint64) dataset.Options {

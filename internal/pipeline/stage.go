@@ -22,6 +22,7 @@ type Options struct {
 	Program  string // version, for manifests
 	Threads  int    // 0: all processors; changes no result
 	Progress func(stage string, done, total int64)
+	Note     func(string)                     // what to show behind the progress of the stage at hand
 	Log      func(format string, args ...any) // a line for people about a stage
 }
 

@@ -15,11 +15,12 @@ import (
 // start is what training begins with.
 type start struct {
 	tok     *tokenizer.Tokenizer
-	model   *model.Model
-	lora    *model.LoRA // nil: all weights are trained
-	lr      float64     // 0: train's default
-	embedLR float64     // 0: train's default
-	fresh   bool        // from scratch
+	config  model.Config
+	model   *model.Model // nil: another engine reads the base
+	lora    *model.LoRA  // nil: all weights are trained
+	lr      float64      // 0: train's default
+	embedLR float64      // 0: train's default
+	fresh   bool         // from scratch
 }
 
 // Learning rates of fine-tuning, the usual ones: a model that knows a language forgets it at the rates of training from scratch.
@@ -28,32 +29,56 @@ const (
 	loraLR = 2e-4 // adapters
 )
 
+// rate is the learning rate that the config asks for, or the usual one of fine-tuning.
+func (t *Train) rate() float64 {
+	if t.LoRA > 0 {
+		return cmp.Or(t.LR, loraLR)
+	}
+	return cmp.Or(t.LR, tuneLR)
+}
+
 // start makes the tokenizer and the first weights. A base's tokenizer is written to dir at once, with `<SEP>` as one of its tokens.
 func (r *runner) start(d *data, cfg Train, seed uint64, dir string) (*start, error) {
 	if cfg.Base == "" {
 		tok, m, err := fresh(d, cfg, seed)
-		return &start{tok: tok, model: m, lr: cfg.LR, fresh: true}, err
+		if err != nil {
+			return nil, err
+		}
+		return &start{tok: tok, config: m.Config, model: m, lr: cfg.LR, fresh: true}, nil
 	}
 	base := r.cfg.path(cfg.Base)
-	m, err := checkpoint.Load(base)
+	c, err := checkpoint.Config(base)
 	if err != nil {
 		return nil, fmt.Errorf("reading train.base: %w", err)
 	}
-	if m.Config.EOS < 0 {
+	if c.EOS < 0 {
 		return nil, fmt.Errorf("reading train.base: %s: eos_token_id is not set: names need an end", base)
 	}
-	tok, sep, err := tokenizer.Adapt(base, dir, markup.Sep, m.Config.Vocab)
+	tok, sep, err := tokenizer.Adapt(base, dir, markup.Sep, c.Vocab)
 	if err != nil {
 		return nil, fmt.Errorf("reading train.base: %w", err)
 	}
-	s := &start{tok: tok, model: m.Grow(int(sep) + 1), lr: cmp.Or(cfg.LR, tuneLR), embedLR: 1}
-	if cfg.LoRA > 0 {
-		s.lr = cmp.Or(cfg.LR, loraLR)
-		if s.lora, err = model.NewLoRA(s.model, model.LoRAOptions{Rank: cfg.LoRA, Alpha: cfg.LoRAAlpha, Seed: seed}); err != nil {
-			return nil, fmt.Errorf("train.lora: %w", err)
-		}
+	c.Vocab = max(c.Vocab, int(sep)+1)
+	s := &start{tok: tok, config: *c, lr: cfg.rate(), embedLR: 1}
+	if cfg.Engine == Torchrun {
+		return s, nil
 	}
-	return s, nil
+	return s, s.load(base, cfg, seed)
+}
+
+// load reads the base for the native engine and puts adapters on it.
+func (s *start) load(base string, cfg Train, seed uint64) error {
+	m, err := checkpoint.Load(base)
+	if err != nil {
+		return fmt.Errorf("reading train.base: %w", err)
+	}
+	if s.model = m.Grow(s.config.Vocab); cfg.LoRA == 0 {
+		return nil
+	}
+	if s.lora, err = model.NewLoRA(s.model, model.LoRAOptions{Rank: cfg.LoRA, Alpha: cfg.LoRAAlpha, Seed: seed}); err != nil {
+		return fmt.Errorf("train.lora: %w", err)
+	}
+	return nil
 }
 
 // baseHash is the hash of a base's content: of the files in its manifest where `syncabel import model` made it, else of all.
@@ -69,13 +94,8 @@ func baseHash(dir string) (string, error) {
 	return h.SHA256, err
 }
 
-// save writes the trained model, and the adapters beside it.
+// save writes the model that the native engine trained, and the adapters beside it.
 func (s *start) save(a *artifact.Folder, cfg Train) error {
-	if s.fresh {
-		if err := s.tok.WriteFile(a.Dir, bosToken, eosToken); err != nil {
-			return err
-		}
-	}
 	if s.lora != nil {
 		if err := checkpoint.SaveAdapter(a.Path("adapter"), s.lora, cfg.Base); err != nil {
 			return err

@@ -80,7 +80,7 @@ func (e Emit) Files(system string) (map[string][]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("unknown system %q: have %s", system, strings.Join(Systems(), ", "))
 	}
-	t, err := template.New(name).Funcs(template.FuncMap{"sh": shell, "yaml": yamlList, "str": yamlString, "groovy": groovy, "sub": func(a, b int) int { return a - b }}).
+	t, err := template.New(name).Funcs(template.FuncMap{"sh": Shell, "yaml": yamlList, "str": yamlString, "groovy": groovy, "sub": func(a, b int) int { return a - b }}).
 		ParseFS(templates, "templates/"+filepath.Base(name))
 	if err != nil {
 		return nil, err
@@ -103,8 +103,8 @@ func (e *Emit) EngineCommand() []string { return []string{"exec " + e.Engine} }
 
 const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+"
 
-// shell quotes arguments for sh.
-func shell(args []string) string {
+// Shell quotes arguments for sh.
+func Shell(args []string) string {
 	out := make([]string, len(args))
 	for i, a := range args {
 		if out[i] = a; a == "" || strings.Trim(a, harmless) != "" {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"time"
 
@@ -30,6 +29,7 @@ type Options struct {
 	LR          float64 // peak learning rate; default 3e-3
 	FinalLR     float64 // last learning rate as a share of the peak; default 0.02
 	Warmup      int     // steps to the peak; default 100
+	Schedule    string  // of the learning rate after warm-up: Linear (default) or Cosine
 	Decay       float64 // weight decay; default 0.05
 	Seed        uint64
 	Threads     int
@@ -41,6 +41,12 @@ type Options struct {
 	Every       time.Duration // between two saved states; default 30 s
 	Progress    func(done, total int64)
 }
+
+// Schedules of the learning rate.
+const (
+	Linear = "linear"
+	Cosine = "cosine"
+)
 
 // A Record is one line of the training log.
 type Record struct {
@@ -102,31 +108,24 @@ func AppendSegments(tok *tokenizer.Tokenizer, dst []int32, segments []markup.Seg
 }
 
 type run struct {
-	opt   Options
-	tok   *tokenizer.Tokenizer
-	m     *model.Model
-	tr    *model.Trainer
-	src   Source
-	drawn int
-	res   Result
-	total int
-	batch model.Batch
-	held  [2][]int32 // example that did not fit the last batch
-
-	heldFrom, lastFrom string // its origin, and that of the last example drawn
-	sum                float64
-	summed             int
+	opt     Options
+	tr      *model.Trainer
+	batches *Batches
+	res     Result
+	total   int
+	batch   model.Batch
+	sum     float64
+	summed  int
 }
 
 // Run trains m until the token budget is spent. When ctx ends it saves its state and returns ctx's error; a later Run with
 // the same arguments goes on from there and ends with the same weights, bit for bit, on the same machine type.
 func Run(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, src Source, opt Options) (*Result, error) {
-	opt = defaults(opt)
-	r := &run{opt: opt, tok: tok, m: m, src: src, total: max(opt.Tokens/opt.BatchTokens, 1)}
+	opt = opt.Defaults()
+	r := &run{opt: opt, batches: NewBatches(m.Config, tok, src, opt), total: opt.Steps()}
 	r.tr = model.NewTrainer(m, model.TrainerOptions{Decay: float32(opt.Decay), EmbedLR: float32(opt.EmbedLR), Threads: opt.Threads,
 		Recompute: opt.Recompute, LoRA: opt.LoRA})
 	defer r.tr.Close()
-	r.res.Examples = map[string]int{}
 	if err := r.resume(); err != nil {
 		return nil, err
 	}
@@ -148,11 +147,18 @@ func Run(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, src Sour
 			return nil, fmt.Errorf("training stopped after %d of %d steps: %w", r.tr.Steps(), r.total, ctx.Err())
 		}
 	}
-	r.res.Steps = r.tr.Steps()
+	r.res.Steps, r.res.Examples, r.res.TooLong = r.tr.Steps(), r.batches.Examples, r.batches.TooLong
 	return &r.res, nil
 }
 
-func defaults(o Options) Options {
+// Steps is how many steps the budget of tokens is.
+func (o Options) Steps() int {
+	o = o.Defaults()
+	return max(o.Tokens/o.BatchTokens, 1)
+}
+
+// Defaults fills in what is not set.
+func (o Options) Defaults() Options {
 	o.Tokens, o.BatchTokens = cmp.Or(o.Tokens, 2_000_000), cmp.Or(o.BatchTokens, 1536)
 	o.LR, o.FinalLR, o.Decay = cmp.Or(o.LR, 3e-3), cmp.Or(o.FinalLR, 0.02), cmp.Or(o.Decay, 0.05)
 	o.Warmup, o.MaxLength = cmp.Or(o.Warmup, 100), cmp.Or(o.MaxLength, 256)
@@ -181,24 +187,21 @@ func (r *run) resume() error {
 		return fmt.Errorf("resuming training: %w: delete the folder %s to start again", err, r.opt.Dir)
 	}
 	if ok {
-		r.src.Skip(p.Drawn)
-		r.drawn, r.res, r.sum, r.summed = p.Drawn, p.Result, p.Sum, p.Summed
+		r.res, r.sum, r.summed = p.Result, p.Sum, p.Summed
+		r.batches.skip(p.Drawn, p.Result)
 		r.res.Resumed = r.tr.Steps()
 	}
 	return nil
 }
 
-// save keeps the state. The held example counts as not drawn: it is drawn again after a resume.
+// save keeps the state.
 func (r *run) save() error {
 	if r.opt.Dir == "" {
 		return nil
 	}
-	p := progress{r.drawn, r.res, r.sum, r.summed}
-	if r.held[0] != nil {
-		p.Drawn--
-		p.Result.Examples = maps.Clone(p.Result.Examples)
-		p.Result.Examples[r.heldFrom]--
-	}
+	p := progress{Result: r.res, Sum: r.sum, Summed: r.summed}
+	p.Drawn, p.Result.Examples = r.batches.used()
+	p.Result.TooLong = r.batches.TooLong
 	b, err := json.Marshal(p)
 	if err == nil {
 		err = checkpoint.SaveState(r.opt.Dir, r.tr, string(b))
@@ -210,10 +213,10 @@ func (r *run) save() error {
 }
 
 func (r *run) step() error {
-	if err := r.fill(); err != nil {
+	if err := r.batches.Next(&r.batch); err != nil {
 		return err
 	}
-	lr := r.rate(r.tr.Steps())
+	lr := r.opt.Rate(r.tr.Steps())
 	s, err := r.tr.Step(&r.batch, float32(lr))
 	if err != nil {
 		return fmt.Errorf("training step %d: %w", r.tr.Steps(), err)
@@ -227,44 +230,15 @@ func (r *run) step() error {
 	return nil
 }
 
-// fill packs examples until the next one would not fit.
-func (r *run) fill() error {
-	b := &r.batch
-	b.Tokens, b.Targets, b.Starts = b.Tokens[:0], b.Targets[:0], b.Starts[:0]
-	for skipped := 0; ; {
-		tokens, targets := r.held[0], r.held[1]
-		r.held = [2][]int32{}
-		if tokens == nil {
-			tokens, targets = r.draw()
-		}
-		if len(tokens) > r.opt.MaxLength {
-			r.res.TooLong++
-			if skipped++; skipped > 10000 {
-				return fmt.Errorf("10,000 examples in a row are longer than %d tokens: raise max_length or shorten the context", r.opt.MaxLength)
-			}
-			continue
-		}
-		if len(b.Tokens) > 0 && len(b.Tokens)+len(tokens) > r.opt.BatchTokens {
-			r.held, r.heldFrom = [2][]int32{tokens, targets}, r.lastFrom
-			return nil
-		}
-		b.Starts = append(b.Starts, int32(len(b.Tokens)))
-		b.Tokens, b.Targets = append(b.Tokens, tokens...), append(b.Targets, targets...)
+// Rate is the learning rate of a step: up during warm-up, then down in a line, or half a cosine, to FinalLR of the peak.
+func (o Options) Rate(step int) float64 {
+	o = o.Defaults()
+	total := o.Steps()
+	up := math.Min(1, float64(step+1)/float64(min(o.Warmup, max(total/10, 1))))
+	spent := float64(step) / float64(total)
+	if o.Schedule == Cosine {
+		spent = (1 - math.Cos(math.Pi*spent)) / 2
 	}
-}
-
-func (r *run) draw() (tokens, targets []int32) {
-	prompt, target, origin := r.src.Next()
-	r.drawn++
-	r.res.Examples[origin]++
-	r.lastFrom = origin
-	c := r.m.Config
-	return Encode(r.tok, c.BOS, c.EOS, prompt, target)
-}
-
-// rate is linear: up during warm-up, then down to FinalLR of the peak.
-func (r *run) rate(step int) float64 {
-	up := math.Min(1, float64(step+1)/float64(min(r.opt.Warmup, max(r.total/10, 1))))
-	down := 1 - (1-r.opt.FinalLR)*float64(step)/float64(r.total)
-	return r.opt.LR * up * down
+	down := 1 - (1-o.FinalLR)*spent
+	return o.LR * up * down
 }

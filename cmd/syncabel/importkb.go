@@ -25,6 +25,7 @@ type importKBCmd struct {
 	Columns   map[string]string `help:"table: headings of the file for our columns, e.g. code=SCTID,name=Term. Ours: code, name, preferred, semantic_group, semantic_type, definition, lang."  mapsep:","`
 
 	Preset     string   `help:"umls: st21pv (MedMentions: 21 semantic types with all below, 18 sources) or quaero (ten groups)."`
+	GroupBy    string   `help:"umls, preset st21pv: types, for its 21 types as semantic groups; default: the fifteen of the UMLS." placeholder:"types"`
 	Languages  []string `help:"umls, snomed: only names in these languages, e.g. en,fr,es."`
 	Sources    []string `help:"umls: only names of these sources (SAB)."`
 	TermTypes  []string `help:"umls: only names of these term types (TTY)."`
@@ -57,7 +58,7 @@ const importMemory = 1400 << 20
 // Run imports a knowledge base.
 func (c *importKBCmd) Run(a *app) error {
 	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Merge: c.Merge, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
-		Columns: c.Columns, Protocol: c.Protocol, Preset: c.Preset, Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups,
+		Columns: c.Columns, Protocol: c.Protocol, Preset: c.Preset, GroupBy: c.GroupBy, Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups,
 		Refsets: c.Refsets, Below: c.Below, Suppressed: c.Suppressed}
 	inputs := append(append([]string(nil), c.Paths...), c.Merge...)
 	if c.Relations != "" {

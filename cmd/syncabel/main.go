@@ -90,8 +90,7 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	var c cli
 	code := -1
-	parser, err := kong.New(&c, kong.Name("syncabel"), kong.Description(about), kong.Writers(out, errOut),
-		kong.Exit(func(n int) { code = n }), kong.UsageOnError(), formatVars(), promptVars(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parser, err := newParser(&c, out, errOut, func(n int) { code = n })
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		return exitError
@@ -111,6 +110,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		err = errWarnings
 	}
 	return a.finish(err)
+}
+
+func newParser(c *cli, out, errOut io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("syncabel"), kong.Description(about), kong.Writers(out, errOut), kong.Exit(exit), kong.UsageOnError(), formatVars(), promptVars(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 }
 
 // finish prints an error with what the user can do about it and returns the exit code.

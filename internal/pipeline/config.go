@@ -56,7 +56,8 @@ type KB struct {
 	Priority  string            `toml:"priority"` // protocol paper, not UMLS: table of code and group that ties go to
 
 	// Filters of UMLS and SNOMED CT; empty lets everything pass.
-	Preset     string   `toml:"preset"` // UMLS: st21pv or quaero
+	Preset     string   `toml:"preset"`                     // UMLS: st21pv or quaero
+	GroupBy    string   `toml:"group_by" json:",omitempty"` // with preset st21pv: types, for its 21 types as semantic groups; default: the fifteen of the UMLS
 	Languages  []string `toml:"languages"`
 	Sources    []string `toml:"sources"`    // SAB
 	TermTypes  []string `toml:"term_types"` // TTY
@@ -74,16 +75,17 @@ type Corpus struct {
 	Train       []string          `toml:"train"`
 	Dev         []string          `toml:"dev"`
 	Test        []string          `toml:"test"`
-	All         []string          `toml:"all"`         // files whose documents say their split, or that split_ids divides (MedMentions)
-	IDs         map[string]string `toml:"split_ids"`   // split -> file with one document ID a line
-	Composite   string            `toml:"composite"`   // joins the parts of one answer; default: as the format does, "|" or "+"
-	Alternative string            `toml:"alternative"` // joins answers of which any counts
-	Prefix      string            `toml:"prefix"`      // put before codes without a colon
-	Texts       string            `toml:"texts"`       // of format table: folder of the .txt files; default the table's own
-	Columns     map[string]string `toml:"columns"`     // of format table: our name of a column -> the file's
-	Database    string            `toml:"database"`    // of format bigbio: only codes of this db_name
-	Identifiers []string          `toml:"identifiers"` // of format bioc: infons that hold the code
-	Corrections string            `toml:"corrections"` // table of wrong or retired codes and what replaces them
+	All         []string          `toml:"all"`                      // files whose documents say their split, or that split_ids divides (MedMentions)
+	IDs         map[string]string `toml:"split_ids"`                // split -> file with one document ID a line
+	Composite   string            `toml:"composite"`                // joins the parts of one answer; default: as the format does, "|" or "+"
+	Alternative string            `toml:"alternative"`              // joins answers of which any counts
+	Prefix      string            `toml:"prefix"`                   // put before codes without a colon
+	Texts       string            `toml:"texts"`                    // of format table: folder of the .txt files; default the table's own
+	Columns     map[string]string `toml:"columns"`                  // of format table: our name of a column -> the file's
+	Database    string            `toml:"database"`                 // of format bigbio: only codes of this db_name
+	Identifiers []string          `toml:"identifiers"`              // of format bioc: infons that hold the code
+	Corrections string            `toml:"corrections"`              // table of wrong or retired codes and what replaces them
+	Groups      string            `toml:"groups" json:",omitempty"` // gold: a mention's semantic group is its gold concept's, as arXiv 2601.19667 had it; default: its type's
 }
 
 // Synth says which synthetic sentences there are: those of journals, and those that servers are asked for where there is an
@@ -294,6 +296,9 @@ func (c *Config) check(name string) error {
 	}
 	if len(c.KB.Paths) == 0 {
 		return fmt.Errorf("%s: [kb] names no file: set kb.paths", name)
+	}
+	if slices.ContainsFunc(c.Corpus, func(k Corpus) bool { return k.Groups != "" && k.Groups != "gold" }) {
+		return fmt.Errorf("%s: corpus.groups is gold or nothing", name)
 	}
 	if len(c.Corpus) == 0 {
 		return fmt.Errorf("%s: there is no [[corpus]]", name)

@@ -12,6 +12,8 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/corpus/exchange"
+	"syncabel/internal/dataset"
+	"syncabel/internal/terminology"
 	"syncabel/internal/text"
 )
 
@@ -77,16 +79,45 @@ func prepare(docs []corpus.Document, cfg Corpus, resolve func(string) string) ([
 	return docs, warnings, nil
 }
 
+// goldGroups makes the semantic group of each mention's gold concept its type: the concept's only group, or of several the annotated one,
+// or the first. What is not in the knowledge base keeps its type. It tells the search what it should find out, and is there to repeat
+// arXiv 2601.19667, which does so.
+func goldGroups(docs []corpus.Document, kb *terminology.KB, table map[string]string) {
+	for i := range docs {
+		for j := range docs[i].Mentions {
+			m := &docs[i].Mentions[j]
+			if len(m.Gold) == 0 || len(m.Gold[0]) == 0 {
+				continue
+			}
+			c, ok := kb.Index(m.Gold[0][0])
+			if !ok {
+				continue
+			}
+			if groups := kb.Concept(c).Groups(); len(groups) > 0 {
+				if g := dataset.GroupOf(kb, m.Type, table); len(groups) > 1 && slices.Contains(groups, g) {
+					groups = []string{g}
+				}
+				m.Type = groups[0]
+			}
+		}
+	}
+}
+
 // importCorpus is the stage corpus: all corpora in one file.
-func (r *runner) importCorpus() (*stage, []corpus.Document, error) {
+func (r *runner) importCorpus(kb *stage, k *terminology.KB) (*stage, []corpus.Document, error) {
 	var paths []string
+	inputsOf := map[string]string{}
 	for _, c := range r.cfg.Corpus {
+		if c.Groups == "gold" {
+			inputsOf["kb"], inputsOf["group map"] = kb.hash, fmt.Sprint(r.cfg.Link.GroupMap)
+		}
 		paths = slices.Concat(paths, c.Train, c.Dev, c.Test, c.All, slices.Sorted(maps.Values(c.IDs)), []string{c.Corrections})
 	}
 	inputs, err := r.cfg.hashInputs(paths...)
 	if err != nil {
 		return nil, nil, err
 	}
+	maps.Copy(inputs, inputsOf)
 	s, err := r.do("corpus", r.cfg.Name, 0, r.cfg.Corpus, inputs, func(f *artifact.Folder) error {
 		var all []corpus.Document
 		var warnings []text.Warning
@@ -94,6 +125,9 @@ func (r *runner) importCorpus() (*stage, []corpus.Document, error) {
 			docs, w, err := ReadCorpus(c, r.cfg.path)
 			if err != nil {
 				return err
+			}
+			if c.Groups == "gold" {
+				goldGroups(docs, k, r.cfg.Link.GroupMap)
 			}
 			all, warnings = append(all, docs...), append(warnings, w...)
 		}

@@ -197,7 +197,13 @@ func (cfg KB) umls() (umls.Options, error) {
 	if err != nil {
 		return umls.Options{}, err
 	}
-	opt := umls.Options{Languages: cfg.Languages, Sources: cfg.Sources, TermTypes: cfg.TermTypes, Types: types, Trees: p.Trees, Groups: cfg.Groups,
+	switch {
+	case cfg.GroupBy != "" && (cfg.GroupBy != "types" || len(p.TreeNames) == 0):
+		return umls.Options{}, fmt.Errorf("kb.group_by is %q: types is expected, with the preset st21pv", cfg.GroupBy)
+	case cfg.GroupBy == "":
+		p.TreeNames = nil
+	}
+	opt := umls.Options{Languages: cfg.Languages, Sources: cfg.Sources, TermTypes: cfg.TermTypes, Types: types, Trees: p.Trees, TreeNames: p.TreeNames, Groups: cfg.Groups,
 		Suppressed: cfg.Suppressed, Licence: cfg.Licence}
 	if len(opt.Groups) == 0 {
 		opt.Groups = p.Groups

@@ -109,7 +109,7 @@ func (r *runner) prepare() (*data, error) {
 		return nil, err
 	}
 	var docs []corpus.Document
-	if d.corpus, docs, err = r.importCorpus(); err != nil {
+	if d.corpus, docs, err = r.importCorpus(d.kb, d.k); err != nil {
 		return nil, err
 	}
 	if d.synth, d.written, err = r.checkSynth(d.kb, d.k, d.corpus, docs); err != nil {

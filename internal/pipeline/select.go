@@ -51,11 +51,11 @@ func PrepareSelection(ctx context.Context, cfg *Config, opt Options) (*Selection
 	if err := r.checkOut(); err != nil {
 		return nil, err
 	}
-	_, kb, err := r.importKB()
+	kbStage, kb, err := r.importKB()
 	if err != nil {
 		return nil, err
 	}
-	_, docs, err := r.importCorpus()
+	_, docs, err := r.importCorpus(kbStage, kb)
 	if err != nil {
 		return nil, err
 	}

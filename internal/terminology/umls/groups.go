@@ -62,9 +62,16 @@ func ST21pv() []string {
 	return strings.Fields("A1.1.4 A1.1.2 A1.2 A2.1.4.1 A1.4.2 A2.2 B2.3 B2.2.1 B1.3.1 B1.3.2 A1.3.1 A2.1.5 A2.6.1 A2.7 A2.9.1 A2.9.2 A1.4.1 A1.4.3 A2.4 A2.3.1 A1.1.3")
 }
 
-// passTree reports whether a tree number is one of a list or lies below one.
-func passTree(list []string, tree string) bool {
-	return len(list) == 0 || slices.ContainsFunc(list, func(t string) bool {
+// ST21pvTypes returns the names of the types of ST21pv, in its order.
+func ST21pvTypes() []string {
+	return strings.Split("Virus|Bacterium|Anatomical Structure|Body System|Body Substance|Finding|Injury or Poisoning|Biologic Function|Health Care Activity|"+
+		"Research Activity|Medical Device|Spatial Concept|Biomedical Occupation or Discipline|Organization|Professional or Occupational Group|Population Group|"+
+		"Chemical|Food|Intellectual Product|Clinical Attribute|Eukaryote", "|")
+}
+
+// treeOf returns which of a list of tree numbers a type is or lies below, -1: none.
+func treeOf(list []string, tree string) int {
+	return slices.IndexFunc(list, func(t string) bool {
 		rest, ok := strings.CutPrefix(tree, t)
 		return ok && (rest == "" || rest[0] == '.')
 	})
@@ -80,8 +87,8 @@ func Quaero() []string {
 	return strings.Fields("ANAT CHEM DEVI DISO GEOG LIVB OBJC PHEN PHYS PROC")
 }
 
-// A Preset is a named selection of concepts.
-type Preset struct{ Trees, Groups, Sources []string }
+// A Preset is a named selection of concepts. TreeNames are what its trees are called.
+type Preset struct{ Trees, TreeNames, Groups, Sources []string }
 
 // PresetNamed returns a selection by name: "st21pv" (MedMentions) or "quaero".
 func PresetNamed(name string) (Preset, error) {
@@ -89,7 +96,7 @@ func PresetNamed(name string) (Preset, error) {
 	case "":
 		return Preset{}, nil
 	case "st21pv":
-		return Preset{Trees: ST21pv(), Sources: ST21pvSources()}, nil
+		return Preset{Trees: ST21pv(), TreeNames: ST21pvTypes(), Sources: ST21pvSources()}, nil
 	case "quaero":
 		return Preset{Groups: Quaero()}, nil
 	}

@@ -23,6 +23,7 @@ type Options struct {
 	TermTypes  []string                            // TTY of names
 	Types      []string                            // TUIs of concepts
 	Trees      []string                            // tree numbers (STN) of semantic types, each with all types below it
+	TreeNames  []string                            // of Trees, to be the semantic groups in place of the fifteen of SemGroups.txt; empty: these
 	Groups     []string                            // semantic groups of concepts, by the names or the codes of SemGroups.txt
 	Suppressed bool                                // also names that are obsolete or suppressed
 	Licence    string                              // licence class of all names; empty: by the restriction level of each
@@ -147,7 +148,11 @@ func (r *reader) mrsty(c []string) {
 	}
 	cui := r.cui.key(c[0])
 	have := r.known[cui]
-	if pass(r.opt.Types, c[1]) && passGroup(r.opt.Groups, group) && passTree(r.opt.Trees, c[2]) {
+	tree := treeOf(r.opt.Trees, c[2])
+	if pass(r.opt.Types, c[1]) && passGroup(r.opt.Groups, group) && (len(r.opt.Trees) == 0 || tree >= 0) {
+		if len(r.opt.TreeNames) > 0 {
+			group = r.opt.TreeNames[tree]
+		}
 		have = r.combine(combo{have, terminology.SemanticType{Name: c[3], Group: group}})
 	}
 	r.known[cui] = have

@@ -265,3 +265,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestTypesOfST21pv: a type belongs to the one of the 21 that it is or lies below.
+func TestTypesOfST21pv(t *testing.T) {
+	trees, names := ST21pv(), ST21pvTypes()
+	if len(trees) != 21 || len(names) != 21 {
+		t.Fatalf("%d trees, %d names", len(trees), len(names))
+	}
+	for tree, want := range map[string]string{"B2.2.1.2.1": "Biologic Function", "A1.4.1.1.1": "Chemical", "A1.1.4": "Virus", "A2.1.5.4": "Spatial Concept", "B2.3": "Injury or Poisoning"} {
+		if i := treeOf(trees, tree); i < 0 || names[i] != want {
+			t.Errorf("%s is of %d, want %s", tree, i, want)
+		}
+	}
+	if i := treeOf(trees, "A1.4.11"); i >= 0 {
+		t.Errorf("A1.4.11 is below %s", trees[i])
+	}
+}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,18 +16,20 @@ import (
 	"syncabel/internal/llm"
 	"syncabel/internal/prediction"
 	"syncabel/internal/report"
+	"syncabel/internal/shard"
 	"syncabel/internal/terminology"
 )
 
 type judgeCmd struct {
-	Run   judgeRunCmd   `cmd:"" help:"Ask language models whether wrong answers are clinically as good as the gold ones."`
-	Sheet judgeSheetCmd `cmd:"" help:"Write a blind audit sheet (CSV) for clinicians."`
-	Agree judgeAgreeCmd `cmd:"" help:"Compare judges with the sheets that came back."`
+	Run     judgeRunCmd     `cmd:"" help:"Ask language models whether wrong answers are clinically as good as the gold ones."`
+	Batch   judgeBatchCmd   `cmd:"" help:"The same by files: a provider's batch API, or vllm run-batch."`
+	Collect judgeCollectCmd `cmd:"" help:"Read the verdicts from the answers that are there; asks nobody."`
+	Sheet   judgeSheetCmd   `cmd:"" help:"Write a blind audit sheet (CSV) for clinicians."`
+	Agree   judgeAgreeCmd   `cmd:"" help:"Compare judges with the sheets that came back."`
 }
 
-// Files of a judged folder.
+// Files of a judged folder, beside the journal.
 const (
-	judgeJournal  = "journal.jsonl"
 	judgeVerdicts = "verdicts.jsonl"
 	judgeSummary  = "judge.json"
 )
@@ -47,18 +51,28 @@ func (c *judgedFlags) read(a *app, file string) ([]prediction.Prediction, *termi
 	return preds, kb, err
 }
 
-type judgeRunCmd struct {
-	endpointFlags
+// judgeSettings change what is asked, or which answers count.
+type judgeSettings struct {
 	judgedFlags
-	Out       string   `required:"" help:"Folder for journal, verdicts and marked predictions. The same command goes on where it stopped." type:"path"`
 	Model     []string `required:"" help:"A judge, as the servers call it; repeat it for several, of which the majority decides."`
 	Blind     bool     `help:"The judge does not learn which concept is the gold one; their order is drawn."`
 	Prompts   string   `help:"Folder with own prompts judge.LANG.txt." type:"path"`
 	MaxTokens int      `default:"2000" help:"Of an answer, thinking included."`
-	Budget    float64  `help:"Stop before spending more, at the endpoints' prices; 0: no limit."`
-	Results   []string `help:"Further files with answers: other journals, results of batches." type:"existingfile"`
-	JSON      bool     `name:"json" help:"Print the counts as JSON."`
-	File      string   `arg:"" help:"Predictions with gold answers, as for eval." type:"path"`
+}
+
+func (s *judgeSettings) options() judge.Options {
+	return judge.Options{Models: s.Model, Blind: s.Blind, Language: s.Language, Prompts: s.Prompts, MaxTokens: s.MaxTokens, Seed: s.Seed}
+}
+
+type judgeRunCmd struct {
+	endpointFlags
+	judgeSettings
+	workerFlags
+	Out     string   `required:"" help:"Folder for journal, verdicts and marked predictions. The same command goes on where it stopped." type:"path"`
+	Budget  float64  `help:"Stop before spending more, at the endpoints' prices; 0: no limit."`
+	Results []string `help:"Further files with answers: other journals, results of batches." type:"existingfile"`
+	JSON    bool     `name:"json" help:"Print the counts as JSON."`
+	File    string   `arg:"" optional:"" help:"Predictions with gold answers, as for eval." type:"path"`
 }
 
 // Help shows an example.
@@ -72,6 +86,14 @@ Example:
 
 // Run asks and collects.
 func (c *judgeRunCmd) Run(a *app) error {
+	switch sharded, err := c.worker(c.Out, c.File); {
+	case err != nil:
+		return err
+	case sharded:
+		return c.shard(a)
+	case c.File == "":
+		return &usageError{"judge run needs a file of predictions"}
+	}
 	preds, kb, err := c.read(a, c.File)
 	if err != nil {
 		return err
@@ -80,41 +102,104 @@ func (c *judgeRunCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	defer client.Close()
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("creating folder: %w", err)
 	}
-	path := filepath.Join(c.Out, judgeJournal)
-	journal, err := llm.OpenJournal(path)
+	journal, err := llm.OpenJournal(filepath.Join(c.Out, journalName))
 	if err != nil {
 		return err
 	}
-	opt := judge.Options{Models: c.Model, Blind: c.Blind, Language: c.Language, Prompts: c.Prompts, MaxTokens: c.MaxTokens, Seed: c.Seed, Budget: c.Budget,
-		Progress: func(done, total int64) { a.meter.progress("judge", done, total) }}
+	a.torn(journal)
+	opt := c.options()
+	opt.Budget, opt.Progress = c.Budget, func(done, total int64) { a.meter.progress("judge", done, total) }
 	_, err = judge.Run(a.ctx, kb, preds, client, journal, opt)
-	if cerr := journal.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err := errors.Join(err, journal.Close()); err != nil {
 		return err
 	}
-	index := llm.NewIndex()
-	defer index.Close()
-	for _, p := range append([]string{path}, c.Results...) {
-		_, warnings, err := index.Add(p)
-		if err != nil {
-			return err
-		}
-		a.report(warnings)
-	}
-	res, err := judge.Collect(kb, preds, index, opt)
-	if err != nil {
-		return err
-	}
-	return c.finish(a, preds, res)
+	return c.collect(a, c.Out, kb, preds, c.Results, c.JSON)
 }
 
-// finish writes verdicts, marked predictions and counts, and prints the counts.
-func (c *judgeRunCmd) finish(a *app, preds []prediction.Prediction, res *judge.Result) error {
+// shard asks about the predictions of one shard.
+func (c *judgeRunCmd) shard(a *app) error {
+	p, err := openPlanned(c.Plan, c.planned)
+	if err != nil {
+		return err
+	}
+	kb, err := a.readKB(c.KB)
+	if err != nil {
+		return err
+	}
+	prompts, err := judge.LoadPrompts(c.Prompts)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return c.ask(a, p, c.Out, llm.Run{Client: client, Accept: judge.Accept, Budget: c.Budget}, func(l shard.Line) (out []*llm.Request, err error) {
+		preds, err := prediction.Read(bytes.NewReader(l.Text), filepath.Base(l.File))
+		if err != nil {
+			return nil, err
+		}
+		for r, err := range judge.Requests(prompts, kb, preds, c.options()) {
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, r)
+		}
+		return out, nil
+	})
+}
+
+type judgeCollectCmd struct {
+	judgeSettings
+	Out   string   `required:"" help:"Folder with the journal and the fetched batches, for verdicts and marked predictions." type:"path"`
+	JSON  bool     `name:"json" help:"Print the counts as JSON."`
+	File  string   `arg:"" help:"Predictions with gold answers, as for eval." type:"path"`
+	Files []string `arg:"" optional:"" help:"More files with answers: other journals, results of batches." type:"existingfile"`
+}
+
+// Help shows an example.
+func (judgeCollectCmd) Help() string {
+	return "Knowledge base, judges and the other settings must be those of the questions.\n\nExample:\n  syncabel judge collect --kb ncbi --out judged --model my-model --blind predictions.jsonl"
+}
+
+// Run collects.
+func (c *judgeCollectCmd) Run(a *app) error {
+	preds, kb, err := c.read(a, c.File)
+	if err != nil {
+		return err
+	}
+	return c.collect(a, c.Out, kb, preds, c.Files, c.JSON)
+}
+
+// collect reads the verdicts from a folder's answers and writes them there.
+func (s *judgeSettings) collect(a *app, dir string, kb *terminology.KB, preds []prediction.Prediction, more []string, asJSON bool) error {
+	index, err := a.results(dir, more)
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	res, err := judge.Collect(kb, preds, index, s.options())
+	if err != nil {
+		return err
+	}
+	if err := writeJudged(dir, preds, res); err != nil {
+		return err
+	}
+	a.meter.end()
+	if asJSON {
+		return json.NewEncoder(a.out).Encode(res.Counts)
+	}
+	printJudged(a, &res.Counts)
+	return nil
+}
+
+// writeJudged writes verdicts, marked predictions and counts.
+func writeJudged(dir string, preds []prediction.Prediction, res *judge.Result) error {
 	if err := judge.Mark(preds, res.Judged); err != nil {
 		return err
 	}
@@ -122,25 +207,21 @@ func (c *judgeRunCmd) finish(a *app, preds []prediction.Prediction, res *judge.R
 	if err != nil {
 		return fmt.Errorf("encoding counts: %w", err)
 	}
-	if err := artifact.WriteLines(filepath.Join(c.Out, judgeVerdicts), res.Judged); err != nil {
+	if err := artifact.WriteLines(filepath.Join(dir, judgeVerdicts), res.Judged); err != nil {
 		return err
 	}
-	if err := artifact.WriteFile(filepath.Join(c.Out, judgeSummary), append(summary, '\n')); err != nil {
+	if err := artifact.WriteFile(filepath.Join(dir, judgeSummary), append(summary, '\n')); err != nil {
 		return err
 	}
-	if err := prediction.WriteFile(filepath.Join(c.Out, prediction.FileName), preds); err != nil {
-		return err
-	}
-	a.meter.end()
-	if c.JSON {
-		return json.NewEncoder(a.out).Encode(res.Counts)
-	}
+	return prediction.WriteFile(filepath.Join(dir, prediction.FileName), preds)
+}
+
+func printJudged(a *app, k *judge.Counts) {
 	printCounts := func(title string, m map[string]int, n int) {
 		for _, k := range slices.Sorted(maps.Keys(m)) {
 			fmt.Fprintf(a.out, "  %-44s %d (%.1f %% of %d)\n", title+k, m[k], 100*float64(m[k])/float64(max(n, 1)), n)
 		}
 	}
-	k := res.Counts
 	fmt.Fprintf(a.out, "%d mentions with a gold concept, %d decided without a call, %d without a verdict\n", k.N, k.Decided, k.Missing)
 	printCounts("", k.Verdicts, k.N)
 	printCounts("missing: ", k.Why, k.N)
@@ -153,7 +234,6 @@ func (c *judgeRunCmd) finish(a *app, preds []prediction.Prediction, res *judge.R
 	}
 	printCounts("hierarchy: ", k.Hierarchy, asked)
 	fmt.Fprintf(a.out, "  %-44s %d of %d\n", "gold itself found not EXACT", k.GoldWrong, asked)
-	return nil
 }
 
 type judgeSheetCmd struct {

@@ -17,6 +17,7 @@ import (
 	"syncabel/internal/detect"
 	"syncabel/internal/link"
 	"syncabel/internal/markup"
+	"syncabel/internal/oracle/remote"
 	"syncabel/internal/pipeline"
 	"syncabel/internal/prediction"
 	"syncabel/internal/text"
@@ -38,11 +39,10 @@ type linkSettings struct {
 
 type linkCmd struct {
 	linkSettings
-	Plan  string `help:"Plan of syncabel shard plan; with --shard and --out." type:"path" placeholder:"FILE"`
-	Shard string `help:"Answer one shard of the plan, counted from 0." placeholder:"I/N"`
-	Out   string `help:"Folder of the parts that shards are answered into." type:"path" placeholder:"DIR"`
-	Text  string `help:"One sentence with marked mentions."`
-	JSON  bool   `name:"json" help:"Print JSON, one mention a line."`
+	workerFlags
+	Out  string `help:"Folder of the parts that shards are answered into." type:"path" placeholder:"DIR"`
+	Text string `help:"One sentence with marked mentions."`
+	JSON bool   `name:"json" help:"Print JSON, one mention a line."`
 	oracleFlags
 	File string `arg:"" optional:"" help:"Plain text (.txt), PubTator file, JSONL of documents, or lines of text, with or without marked mentions; - is standard input."`
 }
@@ -70,25 +70,22 @@ const linkGarbage = 25
 
 // Run links.
 func (c *linkCmd) Run(a *app) error {
-	sharded := c.Plan != "" || c.Shard != "" || c.Out != ""
-	switch {
-	case sharded && (c.Plan == "" || c.Shard == "" || c.Out == "" || c.Text != "" || c.File != ""):
-		return &usageError{"a shard needs --plan, --shard and --out, and neither --text nor a FILE: the plan names the files"}
-	case !sharded && (c.Text == "") == (c.File == ""):
+	sharded, err := c.worker(c.Out, c.Text, c.File)
+	if err != nil {
+		return err
+	}
+	if !sharded && (c.Out != "" || (c.Text == "") == (c.File == "")) {
 		return &usageError{"link needs either --text or one FILE (- for standard input)"}
 	}
-	o, done, err := c.open(a, c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, MinConfidence: c.MinConf, Threads: a.cli.Threads})
+	w, done, err := c.linkWriter(a, &c.oracleFlags)
 	if err != nil {
 		return err
 	}
 	defer done()
-	debug.SetGCPercent(linkGarbage)
-	out := bufio.NewWriter(a.out)
-	defer out.Flush()
-	w := &linkWriter{cmd: c, app: a, linker: o.Linker, detector: o.Detect, out: out}
+	w.json = c.JSON
+	defer w.out.Flush()
 	if sharded {
-		probe, _ := o.Remote()
-		return c.work(a, w, probe)
+		return c.work(a, w)
 	}
 	if c.Text != "" {
 		d, err := w.marked(c.Text)
@@ -100,11 +97,25 @@ func (c *linkCmd) Run(a *app) error {
 	return w.file(c.File)
 }
 
+// linkWriter opens the run and returns what links with it, and what closes both.
+func (c *linkSettings) linkWriter(a *app, f *oracleFlags) (*linkWriter, func(), error) {
+	o, done, err := f.open(a, c.RunDir, pipeline.OpenOptions{Model: c.Model, Seed: c.Seed, Mode: c.Mode, Keep: c.K, NIL: c.NIL, MinConfidence: c.MinConf, Threads: a.cli.Threads})
+	if err != nil {
+		return nil, nil, err
+	}
+	debug.SetGCPercent(linkGarbage)
+	w := &linkWriter{cmd: c, app: a, linker: o.Linker, detector: o.Detect, out: bufio.NewWriter(a.out)}
+	w.probe, _ = o.Remote()
+	return w, done, nil
+}
+
 type linkWriter struct {
-	cmd      *linkCmd
+	cmd      *linkSettings
 	app      *app
 	linker   *link.Linker
 	detector *detect.Detector
+	probe    *remote.Probe // of servers; nil: none
+	json     bool
 	out      *bufio.Writer
 }
 
@@ -286,7 +297,7 @@ func (w *linkWriter) documents(docs []corpus.Document) error {
 	if err != nil {
 		return err
 	}
-	if w.cmd.JSON {
+	if w.json {
 		return prediction.Write(w.out, preds)
 	}
 	for _, p := range preds {

@@ -7,20 +7,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"syncabel/internal/llm"
+	"syncabel/internal/shard"
 	"syncabel/internal/synth"
 )
 
 type synthRunCmd struct {
 	endpointFlags
+	workerFlags
+	Out    string  `help:"Folder of the parts that shards are answered into." type:"path" placeholder:"DIR"`
 	Asks   int     `help:"Answers asked for before a request counts as missing." default:"3"`
 	Again  bool    `help:"Also ask again what failed for good before."`
-	Budget float64 `help:"Stop before more is spent, earlier runs included; in the currency of the prices." placeholder:"MONEY"`
+	Budget float64 `help:"Stop before more is spent, earlier runs included, of a shard by itself; in the currency of the prices." placeholder:"MONEY"`
 	JSON   bool    `name:"json" help:"Print the result as JSON."`
-	Dir    string  `arg:"" help:"Folder of the plan." type:"path"`
+	Dir    string  `arg:"" optional:"" help:"Folder of the plan." type:"path"`
 }
 
 // Help shows an example.
@@ -44,6 +46,14 @@ Ends with exit code 75 when no server answers (try again later) and 42 when all 
 
 // Run sends the requests of a plan.
 func (c *synthRunCmd) Run(a *app) error {
+	switch sharded, err := c.worker(c.Out, c.Dir); {
+	case err != nil:
+		return err
+	case sharded:
+		return c.shard(a)
+	case c.Dir == "" || c.Out != "":
+		return &usageError{"synth run needs the folder of a plan, or --plan, --shard and --out"}
+	}
 	plan, err := synth.OpenPlan(filepath.Join(c.Dir, planName))
 	if err != nil {
 		return err
@@ -57,15 +67,49 @@ func (c *synthRunCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if j.Torn > 0 {
-		a.meter.log("the journal's last line was half written (%d bytes) and was cut off; its request is sent again", j.Torn)
-	}
-	run := llm.Run{Client: client, Journal: j, Total: int(plan.Totals.Requests), Accept: synth.Accept, Asks: c.Asks, Again: c.Again, Budget: c.Budget,
-		Progress: a.spending("requests")}
+	a.torn(j)
+	run := c.run(client)
+	run.Journal, run.Total, run.Progress = j, int(plan.Totals.Requests), a.spending("requests")
 	started := time.Now()
 	st, err := run.Do(a.ctx, plan.Requests())
 	a.meter.end()
 	return errors.Join(c.print(a, st, j.Ledger(), time.Since(started)), err, j.Close())
+}
+
+// run says how servers are asked.
+func (c *synthRunCmd) run(client *llm.Client) llm.Run {
+	return llm.Run{Client: client, Accept: synth.Accept, Asks: c.Asks, Again: c.Again, Budget: c.Budget}
+}
+
+// shard sends the requests of one shard.
+func (c *synthRunCmd) shard(a *app) error {
+	p, err := openPlanned(c.Plan, synthPlanned)
+	if err != nil {
+		return err
+	}
+	plan, err := synth.OpenPlan(p.Inputs[0].Path)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return c.ask(a, p, c.Out, c.run(client), func(l shard.Line) ([]*llm.Request, error) {
+		r, err := plan.RequestOf(l.Text, l.Number)
+		if r == nil {
+			return nil, err
+		}
+		return []*llm.Request{r}, nil
+	})
+}
+
+// torn tells of a journal that was repaired.
+func (a *app) torn(j *llm.Journal) {
+	if j.Torn > 0 {
+		a.meter.log("the journal's last line was half written (%d bytes) and was cut off; its request is sent again", j.Torn)
+	}
 }
 
 // spending shows how far requests are and what they cost.
@@ -164,195 +208,4 @@ func (a *app) results(dir string, more []string) (*llm.Index, error) {
 		a.report(warnings)
 	}
 	return x, nil
-}
-
-type synthBatchCmd struct {
-	Submit synthSubmitCmd `cmd:"" help:"Write the unanswered requests as files and submit them."`
-	Poll   synthPollCmd   `cmd:"" help:"Ask the provider how far the batches are."`
-	Fetch  synthFetchCmd  `cmd:"" help:"Fetch the results that are ready."`
-}
-
-type synthSubmitCmd struct {
-	endpointFlags
-	FilesOnly bool   `help:"Only write the files, e.g. for vllm run-batch; no endpoint is needed."`
-	Lines     int    `help:"Requests a file at most; 2000 lose little when a run-batch job is killed." default:"40000"`
-	Again     bool   `help:"Submit also what an interrupted submission may have submitted."`
-	Dir       string `arg:"" help:"Folder of the plan." type:"path"`
-}
-
-// Help shows an example.
-func (synthSubmitCmd) Help() string {
-	return `Example:
-  syncabel synth batch submit --endpoint https://api.openai.com/v1 --key-env OPENAI_API_KEY synth
-  syncabel synth batch submit --api anthropic --endpoint https://api.anthropic.com --key-file ~/.anthropic-key synth
-  syncabel synth batch submit --files-only --lines 2000 synth
-  vllm run-batch -i synth/batch-1/requests-0001.jsonl -o synth/batch-1/results-0001.jsonl --model MODEL
-
-Requests that the journal or an earlier batch answered are left out.`
-}
-
-// Run writes and submits a batch.
-func (c *synthSubmitCmd) Run(a *app) error {
-	b, err := lastBatch(c.Dir)
-	if err != nil {
-		return err
-	}
-	if b == nil || finished(b) {
-		if b, err = c.write(a); err != nil {
-			return err
-		}
-	}
-	if c.FilesOnly {
-		return printBatch(a, b)
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	err = client.Submit(a.ctx, b, c.Again)
-	return errors.Join(printBatch(a, b), err)
-}
-
-func (c *synthSubmitCmd) write(a *app) (*llm.Batch, error) {
-	cfg := llm.Endpoint{API: c.API, Model: c.ServerName, Structured: c.Structured}
-	if !c.FilesOnly {
-		list, err := c.list()
-		if err != nil {
-			return nil, err
-		}
-		if len(list) != 1 {
-			return nil, &usageError{"a batch goes to one endpoint"}
-		}
-		cfg = list[0]
-	}
-	plan, err := synth.OpenPlan(filepath.Join(c.Dir, planName))
-	if err != nil {
-		return nil, err
-	}
-	x, err := a.results(c.Dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer x.Close()
-	b, err := llm.WriteBatch(nextBatch(c.Dir), cfg, synth.Unanswered(plan, x), c.Lines, 0)
-	if err == nil && len(b.Shards) == 0 {
-		a.meter.log("every request is answered: there is nothing to submit")
-	}
-	return b, err
-}
-
-// finished reports whether nothing more will come of a batch.
-func finished(b *llm.Batch) bool {
-	for _, s := range b.Shards {
-		if s.Results == "" && !s.Failed {
-			return false
-		}
-	}
-	return true
-}
-
-func batchDirs(dir string) []string {
-	var out []string
-	for i := 1; ; i++ {
-		d := filepath.Join(dir, fmt.Sprintf("batch-%d", i))
-		if _, err := os.Stat(d); err != nil {
-			return out
-		}
-		out = append(out, d)
-	}
-}
-
-func nextBatch(dir string) string {
-	return filepath.Join(dir, fmt.Sprintf("batch-%d", len(batchDirs(dir))+1))
-}
-
-// lastBatch opens the newest batch of a folder; nil when there is none.
-func lastBatch(dir string) (*llm.Batch, error) {
-	list := batchDirs(dir)
-	if len(list) == 0 {
-		return nil, nil
-	}
-	return llm.OpenBatch(list[len(list)-1])
-}
-
-func openBatch(dir string) (*llm.Batch, error) {
-	b, err := lastBatch(dir)
-	if err == nil && b == nil {
-		err = fmt.Errorf("%s holds no batch: synth batch submit makes one", dir)
-	}
-	return b, err
-}
-
-func printBatch(a *app, b *llm.Batch) error {
-	for _, s := range b.Shards {
-		status := s.Status
-		switch {
-		case s.Results != "":
-			status = "fetched to " + filepath.Join(b.Dir, s.Results)
-		case s.Done:
-			status += " (ready to fetch)"
-		case s.Failed:
-			status += " (failed)"
-		case s.ID == "":
-			status = "not submitted"
-		case status == "":
-			status = "submitted"
-		}
-		fmt.Fprintf(a.out, "%s  %d requests  %s  %s\n", filepath.Join(b.Dir, s.File), s.Requests, s.ID, strings.TrimSpace(status))
-	}
-	return nil
-}
-
-type synthPollCmd struct {
-	endpointFlags
-	Dir string `arg:"" help:"Folder of the plan." type:"path"`
-}
-
-// Help shows an example.
-func (synthPollCmd) Help() string {
-	return "Example:\n  syncabel synth batch poll --endpoint https://api.openai.com/v1 --key-env OPENAI_API_KEY synth"
-}
-
-// Run asks how far a batch is.
-func (c *synthPollCmd) Run(a *app) error {
-	return c.with(c.Dir, func(client *llm.Client, b *llm.Batch) error {
-		err := client.Poll(a.ctx, b)
-		return errors.Join(printBatch(a, b), err)
-	})
-}
-
-type synthFetchCmd struct {
-	endpointFlags
-	Dir string `arg:"" help:"Folder of the plan." type:"path"`
-}
-
-// Help shows an example.
-func (synthFetchCmd) Help() string {
-	return "Example:\n  syncabel synth batch fetch --endpoint https://api.openai.com/v1 --key-env OPENAI_API_KEY synth\n\nThen: syncabel synth collect synth"
-}
-
-// Run fetches what is ready.
-func (c *synthFetchCmd) Run(a *app) error {
-	return c.with(c.Dir, func(client *llm.Client, b *llm.Batch) error {
-		err := client.Poll(a.ctx, b)
-		if err == nil {
-			_, err = client.Fetch(a.ctx, b)
-		}
-		return errors.Join(printBatch(a, b), err)
-	})
-}
-
-// with opens the newest batch and a client for it.
-func (f *endpointFlags) with(dir string, do func(*llm.Client, *llm.Batch) error) error {
-	b, err := openBatch(dir)
-	if err != nil {
-		return err
-	}
-	client, err := f.client()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return do(client, b)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -66,21 +65,23 @@ func Run(ctx context.Context, kb *terminology.KB, preds []prediction.Prediction,
 	if err != nil {
 		return llm.Status{}, err
 	}
-	opt = opt.defaults()
 	total := 0
 	for i := range preds {
 		if Asked(&preds[i]) {
 			total += len(opt.Models)
 		}
 	}
-	run := &llm.Run{Client: client, Journal: journal, Total: total, Budget: opt.Budget, Accept: func(_ *llm.Request, r *llm.Response) error {
-		_, err := parse(r.Text)
-		return err
-	}}
+	run := &llm.Run{Client: client, Journal: journal, Total: total, Budget: opt.Budget, Accept: Accept}
 	if opt.Progress != nil {
 		run.Progress = func(s llm.Status) { opt.Progress(s.Before+s.Done+s.Failed, s.Total) }
 	}
-	return run.Do(ctx, requests(prompts, kb, preds, opt))
+	return run.Do(ctx, Requests(prompts, kb, preds, opt))
+}
+
+// Accept says whether an answer can be read: what llm.Run and llm.Unanswered ask.
+func Accept(_ *llm.Request, r *llm.Response) error {
+	_, err := parse(r.Text)
+	return err
 }
 
 func (opt Options) defaults() Options {
@@ -92,9 +93,10 @@ func (opt Options) defaults() Options {
 // Asked reports whether a prediction goes to a judge.
 func Asked(p *prediction.Prediction) bool { return len(p.Gold) > 0 && Decided(p) == "" }
 
-// requests yields the questions of all judges. A concept that is not in the knowledge base cannot be described: its mention is
+// Requests yields the questions of all judges. A concept that is not in the knowledge base cannot be described: its mention is
 // missing, and Collect says so.
-func requests(prompts *Prompts, kb *terminology.KB, preds []prediction.Prediction, opt Options) iter.Seq2[*llm.Request, error] {
+func Requests(prompts *Prompts, kb *terminology.KB, preds []prediction.Prediction, opt Options) llm.Requests {
+	opt = opt.defaults()
 	return func(yield func(*llm.Request, error) bool) {
 		for i := range preds {
 			if !Asked(&preds[i]) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,7 +52,7 @@ const batchState = "batch.json"
 
 // WriteBatch writes the requests of seq as files for the endpoint's API into dir and returns the batch. Lines and bytes bound a
 // file; 0 stands for ShardLines and ShardBytes.
-func WriteBatch(dir string, cfg Endpoint, seq iter.Seq2[*Request, error], lines int, size int64) (*Batch, error) {
+func WriteBatch(dir string, cfg Endpoint, seq Requests, lines int, size int64) (*Batch, error) {
 	e := &endpoint{Endpoint: cfg}
 	e.API, e.Stream = cmp.Or(e.API, OpenAI), false
 	e.newTokens.Store(wantsNewTokens(cfg.URL))
@@ -75,6 +74,25 @@ func WriteBatch(dir string, cfg Endpoint, seq iter.Seq2[*Request, error], lines 
 		return nil, fmt.Errorf("writing batch: %w", err)
 	}
 	return w.b, w.b.save()
+}
+
+// Unanswered passes on the requests that have no usable answer among known ones and may get one, for another batch.
+func Unanswered(seq Requests, known *Index, accept Accept) Requests {
+	return func(yield func(*Request, error) bool) {
+		for req, err := range seq {
+			var e Entry
+			var ok bool
+			if err == nil {
+				e, ok, err = known.Get(req.Key())
+			}
+			if err == nil && ok && (e.Final || e.Error == "" && accept(req, &Response{Text: e.Answer}) == nil) {
+				continue
+			}
+			if !yield(req, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // batchLine is a request in the form of the API's batch files.

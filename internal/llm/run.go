@@ -8,14 +8,19 @@ import (
 	"sync"
 )
 
+// Requests are read one by one, so that millions take no memory.
+type Requests = iter.Seq2[*Request, error]
+
+// Accept says whether an answer is usable, by an error that says why not. It is called by many goroutines.
+type Accept = func(*Request, *Response) error
+
 // A Run sends many requests and writes every answer into a journal. Zero values are the defaults.
 type Run struct {
 	Client  *Client
 	Journal *Journal
 	Total   int // requests to come, when known: for progress, and to make room once
 
-	// Accept says whether an answer is usable; nil takes any that is not cut by the token limit. It is called by many goroutines.
-	Accept func(*Request, *Response) error
+	Accept Accept  // nil takes any answer that is not cut by the token limit
 	Asks   int     // answers asked for, each with another seed, before a request counts as missing; default 3
 	Again  bool    // also ask again what failed for good before
 	Budget float64 // the run stops before it spends more, journal included; 0: no limit
@@ -41,7 +46,7 @@ const defaultAsks = 3
 // Do sends the requests of seq that the journal does not have, as many at a time as the endpoints take, and returns when all
 // are answered or recorded as missing. Memory does not grow with the number of requests, but for 17 bytes each. An error of
 // seq, of the journal, or one that concerns the whole run (see Client.Do) stops it; what was answered is in the journal.
-func (r *Run) Do(ctx context.Context, seq iter.Seq2[*Request, error]) (Status, error) {
+func (r *Run) Do(ctx context.Context, seq Requests) (Status, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &runner{Run: r, status: Status{Total: int64(r.Total), Reasons: map[string]int64{}}, queued: map[Key]bool{}}
@@ -80,7 +85,7 @@ type runner struct {
 	queued map[Key]bool // in flight: a request that comes twice is sent once
 }
 
-func (w *runner) feed(ctx context.Context, seq iter.Seq2[*Request, error], queue chan<- keyed) error {
+func (w *runner) feed(ctx context.Context, seq Requests, queue chan<- keyed) error {
 	for req, err := range seq {
 		if err != nil {
 			return err

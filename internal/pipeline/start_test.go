@@ -142,9 +142,13 @@ func linkRemotely(t *testing.T, out string, docs []corpus.Document, want []predi
 
 // mocked is an engine that answers with a run's own model, and with faults.
 func mocked(o *Opened, engine string) *mock.Server {
+	return mockedWith(o, engine, mock.Faults{Busy: 5, Reorder: true})
+}
+
+func mockedWith(o *Opened, engine string, faults mock.Faults) *mock.Server {
 	tok := o.model.tok
 	return mock.New(mock.Options{Engine: engine, Model: vocabulary{o.model.oracle, &sync.Mutex{}}, Vocab: tok.VocabSize(),
-		Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: mock.Faults{Busy: 5, Reorder: true}})
+		Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: faults})
 }
 
 // vocabulary is a native oracle's every log-probability.

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/template"
@@ -19,7 +18,8 @@ func Systems() []string { return []string{"slurm", "k8s", "nextflow"} }
 
 // An Emit describes how workers are started.
 type Emit struct {
-	Name     string   // of the job
+	Verb     string   // link, synth or judge: what workers do; default link
+	Name     string   // of the job; default syncabel-VERB
 	Binary   string   // default syncabel
 	Worker   []string // the worker's arguments but for --shard
 	Merge    []string // the arguments of the command that merges
@@ -42,7 +42,8 @@ func (e *Emit) defaults() error {
 			*s = v
 		}
 	}
-	set(&e.Name, "syncabel-link")
+	set(&e.Verb, "link")
+	set(&e.Name, "syncabel-"+e.Verb)
 	set(&e.Binary, "syncabel")
 	set(&e.Image, "syncabel:latest")
 	set(&e.EngImage, e.Image)
@@ -76,20 +77,26 @@ func (e Emit) Files(system string) (map[string][]byte, error) {
 	if err := e.defaults(); err != nil {
 		return nil, err
 	}
-	name, ok := map[string]string{"slurm": "link.sbatch", "k8s": "job.yaml", "nextflow": "main.nf"}[system]
+	file, ok := map[string]string{"slurm": "link.sbatch", "k8s": "job.yaml", "nextflow": "main.nf"}[system]
 	if !ok {
 		return nil, fmt.Errorf("unknown system %q: have %s", system, strings.Join(Systems(), ", "))
 	}
-	t, err := template.New(name).Funcs(template.FuncMap{"sh": Shell, "yaml": yamlList, "str": yamlString, "groovy": groovy, "sub": func(a, b int) int { return a - b }}).
-		ParseFS(templates, "templates/"+filepath.Base(name))
-	if err != nil {
+	t := template.New(file)
+	t.Funcs(template.FuncMap{"sh": Shell, "yaml": yamlList, "str": yamlString, "groovy": groovy, "upper": strings.ToUpper,
+		"sub": func(a, b int) int { return a - b }, "indent": func(s string) string { return "    " + strings.ReplaceAll(s, "\n", "\n    ") },
+		"render": func(name string) (string, error) { // a template whose text is still to be escaped
+			var b strings.Builder
+			err := t.ExecuteTemplate(&b, name, &e)
+			return b.String(), err
+		}})
+	if _, err := t.ParseFS(templates, "templates/*"); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
 	if err := t.Execute(&b, &e); err != nil {
 		return nil, err
 	}
-	return map[string][]byte{name: b.Bytes()}, nil
+	return map[string][]byte{strings.Replace(file, "link", e.Verb, 1): b.Bytes()}, nil
 }
 
 // Command is a worker's command line but for --shard.
@@ -100,6 +107,22 @@ func (e *Emit) MergeCommand() []string { return append([]string{e.Binary}, e.Mer
 
 // EngineCommand is Engine as one argument of a shell.
 func (e *Emit) EngineCommand() []string { return []string{"exec " + e.Engine} }
+
+// AskFlag is how a worker is told of Engine, whose address follows.
+func (e *Emit) AskFlag() string {
+	if e.Verb == "link" {
+		return "--oracle"
+	}
+	return "--endpoint"
+}
+
+// AskPath ends the address.
+func (e *Emit) AskPath() string {
+	if e.Verb == "link" {
+		return ""
+	}
+	return "/v1"
+}
 
 const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+"
 

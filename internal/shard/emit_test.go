@@ -19,6 +19,12 @@ var emits = map[string]Emit{
 		EngImage: "lmsysorg/sglang:latest", Volume: "corpus", Engine: "python3 -m sglang.launch_server --model-path /data/8b --host 127.0.0.1 --port $PORT",
 		Worker: []string{"link", "--run", "/data/it's $HOME", "--plan", "/data/plan.json", "--out", "/data/parts"},
 		Merge:  []string{"shard", "merge", "--plan", "/data/plan.json", "--parts", "/data/parts", "/data/linked.jsonl"}},
+	"synth": {Verb: "synth", Shards: 16, GPUs: 1, Engine: "vllm serve /data/70b --host 127.0.0.1 --port $PORT",
+		Worker: []string{"synth", "run", "--in-flight", "256", "--plan", "/data/shards.json", "--out", "/data/parts"},
+		Merge:  []string{"shard", "merge", "--plan", "/data/shards.json", "--parts", "/data/parts", "/data/synth/journal.jsonl"}},
+	"judge": {Verb: "judge", Shards: 8, Parallel: 2,
+		Worker: []string{"judge", "run", "--kb", "/data/kb", "--model", "m", "--blind", "--endpoint", "http://llm:8000/v1", "--plan", "/data/shards.json", "--out", "/data/parts"},
+		Merge:  []string{"shard", "merge", "--plan", "/data/shards.json", "--parts", "/data/parts", "/data/judged/journal.jsonl"}},
 }
 
 func TestEmit(t *testing.T) {
@@ -48,7 +54,7 @@ func TestEmit(t *testing.T) {
 	}
 }
 
-// lint has the shell read scripts, where there is one.
+// lint has the shell, and shellcheck, read scripts where they are there.
 func lint(t *testing.T, path string) {
 	if !strings.HasSuffix(path, ".sbatch") {
 		return
@@ -59,6 +65,11 @@ func lint(t *testing.T, path string) {
 	}
 	if out, err := exec.Command(bash, "-n", path).CombinedOutput(); err != nil {
 		t.Errorf("%s: %s", path, out)
+	}
+	if check, err := exec.LookPath("shellcheck"); err == nil {
+		if out, err := exec.Command(check, "--severity=warning", path).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s", path, out)
+		}
 	}
 }
 

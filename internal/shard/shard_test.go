@@ -1,19 +1,23 @@
 package shard
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -325,4 +329,102 @@ func FuzzParse(f *testing.F) {
 			t.Error("a plan with gaps")
 		}
 	})
+}
+
+// TestFilter: rows are those of a worker, in order, whatever the chunks; parts by ID are disjoint and complete; faults are told, and
+// too many end it.
+func TestFilter(t *testing.T) {
+	in := writeInput(t, 5000)
+	want, wantFaults := undisturbed(t, in)
+	b, err := os.ReadFile(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows, faults bytes.Buffer
+	lines, n, err := (&Filter{Do: echo, Chunk: 7, Faults: &faults}).Run(context.Background(), iotest.OneByteReader(bytes.NewReader(b)), "in.jsonl", &rows)
+	if err != nil || lines != 5000 || n != bytes.Count(wantFaults, []byte("\n")) || !bytes.Equal(rows.Bytes(), want) || !bytes.Equal(faults.Bytes(), wantFaults) {
+		t.Errorf("%d lines, %d faults, %d bytes of rows, want %d: %v", lines, n, rows.Len(), len(want), err)
+	}
+	all := 0
+	for part := range 3 {
+		f := Filter{Do: echo, Faults: io.Discard, Part: part, Of: 3, ID: func(line []byte) string { return string(line[:12]) }}
+		n, _, err := f.Run(context.Background(), bytes.NewReader(b), "in.jsonl", io.Discard)
+		if all += n; err != nil || n == 0 || n == 5000 {
+			t.Errorf("part %d: %d lines, %v", part, n, err)
+		}
+	}
+	if all != 5000 {
+		t.Errorf("%d lines in three parts", all)
+	}
+	bad := func(_ context.Context, lines []Line) ([]byte, []Fault, error) {
+		return nil, make([]Fault, len(lines)), nil
+	}
+	if _, _, err := (&Filter{Do: bad, Faults: io.Discard}).Run(context.Background(), bytes.NewReader(b), "in.jsonl", io.Discard); !errors.Is(err, ErrFaults) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestFilterAnswersAtOnce: what sends a line and waits for its answer gets it.
+func TestFilterAnswersAtOnce(t *testing.T) {
+	in, to := io.Pipe()
+	from, out := io.Pipe()
+	go func() {
+		_, _, err := (&Filter{Do: echo, Faults: io.Discard}).Run(context.Background(), in, "in", out)
+		out.CloseWithError(err)
+	}()
+	answers := bufio.NewReader(from)
+	for i := range 3 {
+		fmt.Fprintf(to, "line %d\n", i)
+		if s, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(s, fmt.Sprintf(`{"line":%d,`, i+1)) {
+			t.Fatalf("%q, %v", s, err)
+		}
+	}
+	to.Close()
+	if b, err := io.ReadAll(answers); err != nil || len(b) > 0 {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// BenchmarkPlanMerge reports the megabytes that planning reads and merging writes in a second of processor time: what one process
+// does before and after all workers.
+func BenchmarkPlanMerge(b *testing.B) {
+	in, dir := writeInput(b, 1_000_000), b.TempDir()
+	p, err := Make([]string{in}, 64, 1<<20, nil, "test")
+	if err != nil {
+		b.Fatal(err)
+	}
+	whole := func(_ context.Context, lines []Line) (rows []byte, _ []Fault, _ error) {
+		for _, l := range lines {
+			rows = append(append(rows, l.Text...), '\n')
+		}
+		return rows, nil, nil
+	}
+	for id := range p.Shards {
+		if _, err := (&Worker{Plan: p, Dir: dir, Do: whole}).Run(context.Background(), id); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, f := range map[string]func() error{
+		"plan":  func() error { _, err := Make([]string{in}, 64, 200, nil, "test"); return err },
+		"merge": func() error { _, err := p.Merge(dir, filepath.Join(dir, "out"), ""); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			before := processorTime(b)
+			for b.Loop() {
+				if err := f(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(p.Inputs[0].Size)/1e6*float64(b.N)/(processorTime(b)-before).Seconds(), "MB/cpu-s")
+		})
+	}
+}
+
+// processorTime is what this process has used.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Skip("no processor time here: ", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -3,6 +3,7 @@ package shard
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,6 +34,9 @@ type Fault struct {
 	Line  int    `json:"line"`
 	Error string `json:"error"`
 }
+
+// Fault says why a line has no answer.
+func (l Line) Fault(why string) Fault { return Fault{filepath.Base(l.File), l.Number, why} }
 
 // Do answers lines by rows of output, one after another and each with its line end, and by faults. An error ends the worker, with what
 // was answered kept.
@@ -70,6 +74,11 @@ const defaultMaxFaults = 0.05
 
 // fewFaults never fail a shard, however short it is.
 const fewFaults = 10
+
+// tooMany holds faults against a limit, 0 for the default.
+func tooMany(faults, lines int, limit float64) bool {
+	return faults > fewFaults && float64(faults) > cmp.Or(limit, defaultMaxFaults)*float64(lines)
+}
 
 // names of a shard's files.
 func part(dir string, id int) string { return filepath.Join(dir, fmt.Sprintf("part-%05d.jsonl", id)) }
@@ -244,11 +253,7 @@ func (w *Worker) assemble(id int, n tally, start time.Time) (*Done, error) {
 	if d.ErrorsHash, d.Faults, _, err = concatenate(errorsOf(w.Dir, id), dir, ".errors", n.chunks); err != nil {
 		return nil, err
 	}
-	limit := w.MaxFaults
-	if limit == 0 {
-		limit = defaultMaxFaults
-	}
-	if d.Faults > fewFaults && float64(d.Faults) > limit*float64(n.lines) {
+	if tooMany(d.Faults, n.lines, w.MaxFaults) {
 		return nil, fmt.Errorf("%w: %d of %d, see %s", ErrFaults, d.Faults, n.lines, errorsOf(w.Dir, id))
 	}
 	if d.SHA256, d.Rows, d.Bytes, err = concatenate(part(w.Dir, id), dir, ".rows", n.chunks); err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/llm"
@@ -88,25 +87,6 @@ func (c *Collection) row(p *Plan, row Row, results Results, answer, miss func(an
 	}
 	c.Missing[m.Reason]++
 	return miss(m)
-}
-
-// Unanswered reads the requests of a plan that have no usable answer in results, for another batch.
-func Unanswered(p *Plan, results Results) iter.Seq2[*llm.Request, error] {
-	return func(yield func(*llm.Request, error) bool) {
-		for req, err := range p.Requests() {
-			var e llm.Entry
-			var ok bool
-			if err == nil {
-				e, ok, err = results.Get(req.Key())
-			}
-			if err == nil && ok && (e.Final || e.Error == "" && Accept(req, &llm.Response{Text: e.Answer}) == nil) {
-				continue
-			}
-			if !yield(req, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // writeLines writes a file of JSON lines, atomically.

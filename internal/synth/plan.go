@@ -305,21 +305,39 @@ func (p *Plan) Rows() iter.Seq2[Row, error] {
 				return
 			}
 			var r Row
-			if err == nil && line > 1 {
-				err = json.Unmarshal(b, &r)
-			}
-			if err == nil && line > 1 && r.Concept != "" && (r.Prompt < 0 || r.Prompt >= len(p.Prompts)) {
-				err = errors.New("no such prompt")
+			if err == nil {
+				r, err = p.row(b, line)
 			}
 			if err != nil {
 				yield(r, &text.SyntaxError{File: p.path, Line: line, Msg: err.Error()})
 				return
 			}
-			if line > 1 && r.Concept != "" && !yield(r, nil) {
+			if r.Concept != "" && !yield(r, nil) {
 				return
 			}
 		}
 	}
+}
+
+// row reads a line of the file; head and totals name no concept.
+func (p *Plan) row(b []byte, line int) (r Row, err error) {
+	if line == 1 {
+		return r, nil
+	}
+	err = json.Unmarshal(b, &r)
+	if err == nil && r.Concept != "" && (r.Prompt < 0 || r.Prompt >= len(p.Prompts)) {
+		err = errors.New("no such prompt")
+	}
+	return r, err
+}
+
+// RequestOf reads one line of the plan's file, counted from 1: its request, or nil for head and totals.
+func (p *Plan) RequestOf(b []byte, line int) (*llm.Request, error) {
+	r, err := p.row(b, line)
+	if err != nil || r.Concept == "" {
+		return nil, err
+	}
+	return p.Request(r), nil
 }
 
 // Request is what is sent for a row.
@@ -328,7 +346,7 @@ func (p *Plan) Request(r Row) *llm.Request {
 }
 
 // Requests reads the requests of the plan.
-func (p *Plan) Requests() iter.Seq2[*llm.Request, error] {
+func (p *Plan) Requests() llm.Requests {
 	return func(yield func(*llm.Request, error) bool) {
 		for r, err := range p.Rows() {
 			if err != nil {

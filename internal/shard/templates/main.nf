@@ -2,7 +2,7 @@
 // Paths in the commands are absolute or on a file system that every node sees.
 nextflow.enable.dsl = 2
 
-process LINK {
+process {{upper .Verb}} {
     tag "shard ${shard}"
     maxForks {{.Parallel}}
     cpus {{.CPUs}}
@@ -23,7 +23,10 @@ process LINK {
 
     script:
     """
-    {{groovy (sh .Command)}} --threads ${task.cpus} --shard ${shard}/{{.Shards}}
+{{- if .Engine}}
+{{indent (groovy (render "engine"))}}
+{{- end}}
+    {{groovy (sh .Command)}} --threads ${task.cpus} --shard ${shard}/{{.Shards}}{{if .Engine}} {{.AskFlag}} "http://127.0.0.1:\$PORT{{.AskPath}}"{{end}}
     """
 }
 
@@ -43,6 +46,6 @@ process MERGE {
 }
 
 workflow {
-    LINK(Channel.of(0..{{sub .Shards 1}}))
-    MERGE(LINK.out.collect())
+    {{upper .Verb}}(Channel.of(0..{{sub .Shards 1}}))
+    MERGE({{upper .Verb}}.out.collect())
 }

@@ -23,7 +23,7 @@ import (
 func TestKilledShards(t *testing.T) {
 	requests, shards, kills := 160, 2, 3
 	if os.Getenv("SYNCABEL_SLOW") != "" {
-		requests, shards, kills = 4000, 16, 50
+		requests, shards, kills = 2000, 16, 40
 	}
 	for _, verb := range []string{"synth", "judge"} {
 		t.Run(verb, func(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -154,13 +153,14 @@ func (c *shardPlanJudgeCmd) Run(a *app) error {
 
 // planned are the settings that change what is asked, with the knowledge base that describes the concepts.
 func (c *judgeSettings) planned() (map[string]string, error) {
-	var kb artifact.File
-	err := os.ErrNotExist
-	for _, path := range []string{filepath.Join(c.KB, pipeline.RunName), filepath.Join(c.KB, artifact.ManifestName), c.KB} {
-		if errors.Is(err, os.ErrNotExist) {
-			kb, err = artifact.HashFile(path)
+	path := c.KB // a table, or the folder of a run or of an import
+	for _, name := range []string{pipeline.RunName, artifact.ManifestName} {
+		if _, err := os.Stat(filepath.Join(c.KB, name)); err == nil {
+			path = filepath.Join(c.KB, name)
+			break
 		}
 	}
+	kb, err := artifact.HashFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening knowledge base: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"syncabel/internal/markup"
 	"syncabel/internal/oracle"
 	"syncabel/internal/terminology"
 	"syncabel/internal/tokenizer"
@@ -128,7 +129,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 	b := trie.NewBuilder(trie.Options{EOS: int32(tok.VocabSize())}) // no token of a name
 	b.Group("G")
-	if _, err := addForms(b, tok, kbNames(t, os.Getenv("SYNCABEL_NAMES"))); err != nil {
+	if _, err := addForms(b, tok, markup.Options{}, kbNames(t, os.Getenv("SYNCABEL_NAMES"))); err != nil {
 		t.Fatal(err)
 	}
 	tr, err := b.Build()

@@ -35,37 +35,50 @@ func (c *counted) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answ
 	return c.Oracle.Do(ctx, queries)
 }
 
-// TestRounds reports what a mention costs a server, one mention searched at a time: SYNCABEL_RUN names a finished run whose dev split
-// is linked. Rounds and prefixes are counted at the native oracle, requests at servers that speak the engines' protocols over it.
+// TestRounds reports what a mention costs, one mention searched at a time: SYNCABEL_RUN names a finished run whose dev split is linked.
 func TestRounds(t *testing.T) {
+	dir := measured(t)
+	for _, mode := range []string{link.BeamHF, link.BeamTrie, link.CertifiedTop1, link.Hybrid} {
+		o := opening(t, dir, OpenOptions{Mode: mode, Native: true})
+		if mode == link.BeamHF {
+			t.Log(shape(o.parts.Trie))
+		}
+		docs, mentions := someDocuments(t, dir, o, 200)
+		c := &counted{Oracle: o.parts.Oracle}
+		oneByOne(t, o, c, docs)
+		per := func(x int) float64 { return float64(x) / float64(mentions) }
+		t.Logf("%-14s %d mentions: %.1f rounds, %.1f prefixes, %.1f of them with more than 128 wanted tokens", mode, mentions, per(c.rounds), per(c.prefixes), per(c.wide))
+	}
+}
+
+// TestRequests reports how many requests a mention takes over the engines' protocols, spoken by servers over the run's own model.
+func TestRequests(t *testing.T) {
+	dir := measured(t)
+	for _, mode := range []string{link.BeamTrie, link.CertifiedTop1, link.BeamHF} {
+		for _, name := range []string{sglang.Name, vllm.Name, llamacpp.Name} {
+			native := opening(t, dir, OpenOptions{Mode: mode, Native: true})
+			h := httptest.NewServer(mockedWith(native, name, mock.Faults{}))
+			defer h.Close()
+			o := opening(t, dir, OpenOptions{Mode: mode, Oracle: Oracle{URLs: []string{h.URL}}})
+			docs, mentions := someDocuments(t, dir, o, 30)
+			_, pool := o.Remote()
+			before := pool.Stats()
+			oneByOne(t, o, o.parts.Oracle, docs)
+			s := pool.Stats()
+			per := func(a, b int64) float64 { return float64(b-a) / float64(mentions) }
+			t.Logf("%-14s %-8s %d mentions: %.1f rounds, %.1f requests with %.1f prefixes, %.0f kB read", mode, name, mentions, per(before.Rounds, s.Rounds),
+				per(before.Requests, s.Requests), per(before.Prefixes, s.Prefixes), per(before.Read, s.Read)/1000)
+		}
+	}
+}
+
+func measured(t *testing.T) string {
+	t.Helper()
 	dir := os.Getenv("SYNCABEL_RUN")
 	if dir == "" {
 		t.Skip("SYNCABEL_RUN names no finished run")
 	}
-	for _, mode := range []string{link.BeamHF, link.BeamTrie, link.CertifiedTop1, link.Hybrid} {
-		o := opening(t, dir, OpenOptions{Mode: mode, Native: true})
-		docs, mentions := someDocuments(t, dir, o)
-		if mode == link.BeamHF {
-			t.Log(shape(o.parts.Trie))
-		}
-		per := func(x int) float64 { return float64(x) / float64(mentions) }
-		c := &counted{Oracle: o.parts.Oracle}
-		oneByOne(t, o, c, docs)
-		t.Logf("%-14s %d mentions: %.1f rounds, %.1f prefixes, %.1f of them with more than 128 wanted tokens", mode, mentions, per(c.rounds), per(c.prefixes), per(c.wide))
-		if mode == link.Hybrid {
-			continue // some hundred prefixes each
-		}
-		for _, name := range []string{sglang.Name, vllm.Name, llamacpp.Name} {
-			h := httptest.NewServer(mockedWith(o, name, mock.Faults{}))
-			defer h.Close()
-			r := opening(t, dir, OpenOptions{Mode: mode, Oracle: Oracle{URLs: []string{h.URL}}})
-			_, pool := r.Remote()
-			before := pool.Stats()
-			oneByOne(t, r, r.parts.Oracle, docs)
-			s := pool.Stats()
-			t.Logf("  %-12s %.1f rounds, %.1f requests with %.1f prefixes", name, per(int(s.Rounds-before.Rounds)), per(int(s.Requests-before.Requests)), per(int(s.Prefixes-before.Prefixes)))
-		}
-	}
+	return dir
 }
 
 func opening(t *testing.T, dir string, opt OpenOptions) *Opened {
@@ -78,15 +91,14 @@ func opening(t *testing.T, dir string, opt OpenOptions) *Opened {
 	return o
 }
 
-// someDocuments are whole documents of the dev split with some two hundred mentions.
-func someDocuments(t *testing.T, dir string, o *Opened) (docs []corpus.Document, mentions int) {
+// someDocuments are whole documents of the dev split with enough mentions, or all.
+func someDocuments(t *testing.T, dir string, o *Opened, enough int) (docs []corpus.Document, mentions int) {
 	t.Helper()
 	docs, err := corpus.ReadFile(filepath.Join(dir, o.Record.Corpus, corpus.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	docs = corpus.Split(docs, "dev")
-	const enough = 200
 	for i := range docs {
 		if mentions += len(docs[i].Mentions); mentions >= enough {
 			return docs[:i+1], mentions

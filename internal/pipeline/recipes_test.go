@@ -151,7 +151,7 @@ func smallSettings(t *testing.T, data string) []string {
 	}
 	s := httptest.NewServer(fake.New(fake.Options{Faults: map[string]float64{fake.TooMany: 0.1}}))
 	t.Cleanup(s.Close)
-	return []string{"train.tokens=1000", "train.batch_tokens=512", "train.warmup=2", "train.max_length=256",
+	return []string{"train.engine=native", "train.tokens=1000", "train.batch_tokens=512", "train.warmup=2", "train.max_length=256",
 		"synth.endpoint.0.url=" + s.URL + "/v1", "synth.limit=30", "ranker.candidates=2", "link.candidates=2", "link.names_each=1", "link.beams=2"}
 }
 

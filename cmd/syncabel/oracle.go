@@ -7,8 +7,8 @@ import (
 	"syncabel/internal/pipeline"
 )
 
-// oracleFlags say where a run's model computes: on which servers, or here, of weights that are worth a check. There is no flag for a key: arguments can be read by other users of
-// the machine.
+// oracleFlags say where a run's model computes: on which servers, or here, of weights that may be checked first. There is no flag for a
+// key: arguments can be read by other users of the machine.
 type oracleFlags struct {
 	Oracle   []string      `help:"Address of a server that holds the run's model, e.g. http://127.0.0.1:30000; may be repeated for replicas; none: compute here. Default: as the run's config says." placeholder:"URL" sep:"none"`
 	Engine   string        `name:"oracle-engine" help:"What it runs: auto, sglang, vllm or llamacpp." default:"auto" enum:"auto,sglang,vllm,llamacpp"`

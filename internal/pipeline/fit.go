@@ -353,7 +353,7 @@ func (r *runner) open(f *fitted, threads int) (*opened, error) {
 	if r.server == nil || r.server.dir != o.dir {
 		r.server.close()
 		r.log("%-12s %s ...", "oracle", f.name)
-		if r.server, err = o.serve(r.ctx, r.cfg.Link.Oracle); err != nil {
+		if r.server, err = o.reach(r.ctx, r.cfg.Link.Oracle); err != nil {
 			o.close()
 			return nil, err
 		}

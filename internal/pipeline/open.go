@@ -143,7 +143,7 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	var k *ranker.Ranker
 	if rankerDir != "" {
 		if k, err = openRanker(filepath.Join(dir, rankerDir), kb, stage0, obs); err != nil {
-			o.close()
+			o.end()
 			return nil, err
 		}
 	}
@@ -159,7 +159,7 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	parts := o.parts(kb, stage0, k)
 	linker, err := link.New(parts, lo)
 	if err != nil {
-		o.close()
+		o.end()
 		return nil, err
 	}
 	out := &Opened{KB: kb, Record: *rec, Linker: linker, model: o, parts: parts, opt: lo}
@@ -167,7 +167,7 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 		return out, nil
 	}
 	if out.Detect, err = openDetector(filepath.Join(dir, rec.Detect), kb); err != nil {
-		o.close()
+		o.end()
 		return nil, err
 	}
 	return out, nil
@@ -206,7 +206,7 @@ func (o *opened) answer(ctx context.Context, recorded Oracle, opt OpenOptions) e
 	if !cfg.set() || opt.Mode == link.Lexical || opt.Mode == link.Ranked {
 		return o.compute(opt.Threads)
 	}
-	s, err := o.serve(ctx, cfg)
+	s, err := o.reach(ctx, cfg)
 	if err != nil {
 		o.close()
 		return err
@@ -228,8 +228,13 @@ func (o *Opened) Close() {
 	for _, f := range o.forks {
 		f.Close()
 	}
-	o.model.close()
-	o.model.server.close()
+	o.model.end()
+}
+
+// end closes a model with the server that it alone asks.
+func (o *opened) end() {
+	o.close()
+	o.server.close()
 }
 
 // ModelSize returns the number of parameters of a run's model, 0 when it is not known.

@@ -24,7 +24,7 @@ import (
 // the command that starts one on this machine for as long as a model is asked.
 type Oracle struct {
 	URLs     []string `toml:"urls"`      // replicas of one engine with one model, e.g. http://127.0.0.1:30000
-	Command  []string `toml:"command"`   // program and arguments; {model} stands for the folder of the model, {port} for the port on 127.0.0.1
+	Command  []string `toml:"command"`   // program and arguments; {model} stands for the model's folder, {port} for the port on 127.0.0.1; only SIGKILL leaves it behind
 	Engine   string   `toml:"engine"`    // sglang, vllm, llamacpp; default: as the server says
 	Model    string   `toml:"model"`     // what it calls the model; default: the first it lists
 	KeyEnv   string   `toml:"key_env"`   // environment variable that holds the API key
@@ -76,8 +76,9 @@ func (s *server) close() {
 	}
 }
 
-// serve finds, or starts, the engine of an opened model, which must pass the probe. Its log is a file beside the model's folder.
-func (o *opened) serve(ctx context.Context, cfg Oracle) (*server, error) {
+// reach finds, or starts, the engine of an opened model, which must pass the probe. The log of one that is started is a file beside the
+// model's folder.
+func (o *opened) reach(ctx context.Context, cfg Oracle) (*server, error) {
 	s := &server{dir: o.dir, stop: func() {}}
 	urls := cfg.URLs
 	var alive context.Context

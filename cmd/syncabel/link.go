@@ -56,8 +56,8 @@ func (linkCmd) Help() string {
   printf '%s\n' '{"id":"1","text":"No [jaundice]{Findings}.","language":"en"}' | syncabel link --run syncabel-demo --json -
   syncabel link --run big --oracle http://127.0.0.1:30000 --oracle http://10.0.0.2:30000 --json notes.jsonl
 
-With --oracle the run's model is asked on a server that holds it (SGLang, vLLM or llama-server) instead of computed here; trie and
-search stay here. The server is probed first; what was asked is told at the end.
+With --oracle, or [link.oracle] in the run's config, the model is asked on a server that holds it (SGLang, vLLM or llama-server) instead of
+computed here; trie and search stay here. The server is probed first; what was asked is told at the end.
 
 A line of JSON is a document of this program ("text", "mentions" with "spans" in bytes and "type") or has marks in its "text". A file
 whose name ends in .txt is one document, in which only [mention]{Group} is a mark; of other files each line is one. Where nothing is marked, mentions and their semantic groups

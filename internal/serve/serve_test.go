@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,12 +16,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/demo"
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
+	"syncabel/internal/oracle/remote"
 	"syncabel/internal/pipeline"
 	"syncabel/internal/prediction"
 	"syncabel/internal/review"
@@ -434,5 +437,13 @@ func TestPageIsWhole(t *testing.T) {
 	}
 	if len(used) < 50 {
 		t.Errorf("only %d words found", len(used))
+	}
+}
+
+// TestEngineAway: a server of the model that does not answer is no fault of ours, and worth another try.
+func TestEngineAway(t *testing.T) {
+	var status huma.StatusError
+	if err := problemOf(fmt.Errorf("linking: %w", remote.ErrUnavailable)); !errors.As(err, &status) || status.GetStatus() != http.StatusServiceUnavailable {
+		t.Error(err)
 	}
 }

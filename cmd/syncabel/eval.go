@@ -135,7 +135,7 @@ func (c *scoring) score(a *app) ([]scored, error) {
 	for _, s := range sources {
 		r := scored{File: s.name}
 		if gold != nil {
-			r.Spans = eval.ScoreEndToEnd(gold, s.preds, func(t string) string { return t }, opt)
+			r.Spans = eval.ScoreEndToEnd(gold, [][]prediction.Prediction{s.preds}, func(t string) string { return t }, opt)
 			s.preds, _ = eval.Attach(gold, s.preds)
 		}
 		if tagger != nil {

@@ -31,12 +31,19 @@ func TestScoreEndToEnd(t *testing.T) {
 	p := func(start, end int, group, code string) prediction.Prediction {
 		return prediction.Prediction{Document: "d", Spans: []text.Span{{Start: start, End: end}}, Group: group, Candidates: []prediction.Candidate{{Code: code}}}
 	}
-	e := ScoreEndToEnd(docs, []prediction.Prediction{p(0, 3, "X", "A"), p(0, 3, "X", "A"), p(5, 8, "Y", "B"), p(9, 11, "Y", "C")},
-		func(s string) string { return s }, Options{Seed: 1, Samples: 10, Protocol: Strict})
+	run := []prediction.Prediction{p(0, 3, "X", "A"), p(0, 3, "X", "A"), p(5, 8, "Y", "B"), p(9, 11, "Y", "C")}
+	score := func(runs ...[]prediction.Prediction) *EndToEnd {
+		return ScoreEndToEnd(docs, runs, func(s string) string { return s }, Options{Seed: 1, Samples: 10, Protocol: Strict})
+	}
+	e := score(run)
 	for i, x := range []struct{ got, want float64 }{{e.Spans.Precision.Value, 2. / 4}, {e.Spans.Recall.Value, 2. / 3}, {e.Groups.Recall.Value, 1. / 3},
 		{e.Linked.Recall.Value, 2. / 3}, {e.Linked.F1.Value, 4. / 7}} {
 		if x.got != x.want {
 			t.Errorf("figure %d: %g, want %g", i, x.got, x.want)
 		}
+	}
+	three := score(run, run, run) // seeds
+	if three.Spans.Precision != e.Spans.Precision || three.Concepts.F1 != e.Concepts.F1 || three.Found != 3*e.Found || three.Linked.Found != 3*e.Linked.Found {
+		t.Errorf("three runs: %+v, one %+v", three, e)
 	}
 }

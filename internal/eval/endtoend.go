@@ -38,30 +38,48 @@ type PRF struct {
 // matches counts one document.
 type matches struct{ right, found, gold float64 }
 
-// ScoreEndToEnd compares predictions with the annotations of the same documents. A span is right when it covers exactly what an
-// annotation covers, the outer bounds of a discontinuous one; an annotation is used up by its match. Group maps an annotated type to
-// its semantic group.
-func ScoreEndToEnd(docs []corpus.Document, preds []prediction.Prediction, group func(string) string, opt Options) *EndToEnd {
-	found := map[string][]*prediction.Prediction{}
-	for i := range preds {
-		found[preds[i].Document] = append(found[preds[i].Document], &preds[i])
+func (m matches) plus(o matches) matches {
+	return matches{m.right + o.right, m.found + o.found, m.gold + o.gold}
+}
+
+// ScoreEndToEnd compares predictions with the annotations of the same documents, those of several runs (seeds) with the same annotations
+// each; a document is one unit of the intervals however many runs there are. A span is right when it covers exactly what an annotation
+// covers, the outer bounds of a discontinuous one; an annotation is used up by its match. Group maps an annotated type to its semantic group.
+func ScoreEndToEnd(docs []corpus.Document, runs [][]prediction.Prediction, group func(string) string, opt Options) *EndToEnd {
+	e := &EndToEnd{}
+	var counts [5][]matches // spans, groups, linked, overlap, concepts
+	for i := range counts {
+		counts[i] = make([]matches, len(docs))
 	}
-	e := &EndToEnd{Found: len(preds)}
-	var spans, groups, linked, overlap, concepts []matches
-	for i := range docs {
-		d, list := &docs[i], found[docs[i].ID]
-		e.Gold += len(d.Mentions)
-		spans = append(spans, match(d.Mentions, list, func(*corpus.Mention, *prediction.Prediction) bool { return true }))
-		groups = append(groups, match(d.Mentions, list, func(m *corpus.Mention, p *prediction.Prediction) bool { return group(m.Type) == p.Group }))
-		answered := slices.DeleteFunc(slices.Clone(list), func(p *prediction.Prediction) bool { return len(p.Candidates) == 0 })
-		meant := slices.DeleteFunc(slices.Clone(d.Mentions), func(m corpus.Mention) bool { return m.NIL() })
-		linked = append(linked, match(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return answers(m, p, opt) }))
-		overlap = append(overlap, pairs(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return touches(m, p) && answers(m, p, opt) }))
-		concepts = append(concepts, distinct(meant, answered))
-		e.untouched(d.Mentions, list)
+	for _, preds := range runs {
+		e.Found += len(preds)
+		found := map[string][]*prediction.Prediction{}
+		for i := range preds {
+			found[preds[i].Document] = append(found[preds[i].Document], &preds[i])
+		}
+		for i := range docs {
+			e.Gold += len(docs[i].Mentions)
+			for k, m := range e.document(&docs[i], found[docs[i].ID], group, opt) {
+				counts[k][i] = counts[k][i].plus(m)
+			}
+		}
 	}
-	e.Spans, e.Groups, e.Linked, e.Overlap, e.Concepts = prf(spans, opt), prf(groups, opt), prf(linked, opt), prf(overlap, opt), prf(concepts, opt)
+	e.Spans, e.Groups, e.Linked, e.Overlap, e.Concepts = prf(counts[0], opt), prf(counts[1], opt), prf(counts[2], opt), prf(counts[3], opt), prf(counts[4], opt)
 	return e
+}
+
+// document counts the matches of one document in the order of ScoreEndToEnd.
+func (e *EndToEnd) document(d *corpus.Document, list []*prediction.Prediction, group func(string) string, opt Options) [5]matches {
+	e.untouched(d.Mentions, list)
+	answered := slices.DeleteFunc(slices.Clone(list), func(p *prediction.Prediction) bool { return len(p.Candidates) == 0 })
+	meant := slices.DeleteFunc(slices.Clone(d.Mentions), func(m corpus.Mention) bool { return m.NIL() })
+	return [5]matches{
+		match(d.Mentions, list, func(*corpus.Mention, *prediction.Prediction) bool { return true }),
+		match(d.Mentions, list, func(m *corpus.Mention, p *prediction.Prediction) bool { return group(m.Type) == p.Group }),
+		match(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return answers(m, p, opt) }),
+		pairs(meant, answered, func(m *corpus.Mention, p *prediction.Prediction) bool { return touches(m, p) && answers(m, p, opt) }),
+		distinct(meant, answered),
+	}
 }
 
 // match pairs found with annotated mentions of equal bounds.

@@ -56,7 +56,7 @@ func at(start, end int, codes ...string) corpus.Mention {
 func TestEndToEndByHand(t *testing.T) {
 	gold := []corpus.Document{document("1", at(0, 5, "A"), at(6, 8, "B"), at(11, 15), at(22, 26, "C")), document("2", at(0, 5, "A"))}
 	preds := FromDocuments([]corpus.Document{document("1", at(0, 5, "A"), at(5, 8, "B"), at(11, 15, "X"), at(17, 20, "D"))})
-	s := ScoreEndToEnd(gold, preds, func(t string) string { return t }, Options{Samples: 50})
+	s := ScoreEndToEnd(gold, [][]prediction.Prediction{preds}, func(t string) string { return t }, Options{Samples: 50})
 	// five annotated, four of them with a concept; four found
 	for _, c := range []struct {
 		name string

@@ -32,8 +32,7 @@ func (r *runner) endToEnd(d *data, models []*fitted, docs []corpus.Document) (*e
 		return nil, err
 	}
 	last := models[len(models)-1].cfg.Name
-	var gold []corpus.Document
-	var preds []prediction.Prediction
+	var runs [][]prediction.Prediction
 	for _, f := range models {
 		if f.cfg.Name != last {
 			continue
@@ -43,15 +42,14 @@ func (r *runner) endToEnd(d *data, models []*fitted, docs []corpus.Document) (*e
 			plain[i] = docs[i]
 			plain[i].Mentions = det.Detect(&docs[i])
 		}
-		gold = append(gold, docs...)
 		list, err := r.linkPlain(d, f, plain)
 		if err != nil {
 			return nil, err
 		}
-		preds = append(preds, list...)
+		runs = append(runs, list)
 	}
 	group := func(typ string) string { return dataset.GroupOf(d.k, typ, r.cfg.Link.GroupMap) }
-	return eval.ScoreEndToEnd(gold, preds, group, r.evalOptions()), nil
+	return eval.ScoreEndToEnd(docs, runs, group, r.evalOptions()), nil
 }
 
 // linkPlain runs the stage link over documents whose mentions were found.

@@ -250,9 +250,9 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 			m.Text, d.ID, m.Type, strings.Join(l.kb.Groups(), ", "))
 	}
 	t.sentence = text.Marked(d.Text, m.Span(), sentences)
-	whole := t.surface
+	whole, shared := t.surface, ends[m.Span().End] > m.Span().Start
 	if l.opt.Coordinate && l.stage0 != nil {
-		t.surface = l.coordinate(t, ends[m.Span().End] > m.Span().Start)
+		t.surface = l.coordinate(t, shared)
 	}
 	if l.opt.Mode != Lexical && l.opt.Mode != Ranked {
 		var ok bool
@@ -261,7 +261,7 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 		}
 		t.sentences = sentences
 	}
-	if l.opt.Composites != nil && l.stage0 != nil && l.opt.Mode != Free {
+	if l.opt.Composites != nil && l.stage0 != nil && l.opt.Mode != Free && !shared {
 		l.split(t, whole)
 	}
 	if l.opt.Mode == Lexical || l.opt.Mode == Ranked || l.remembers() {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
@@ -65,8 +66,9 @@ func (r *runner) ablationRows(d *data, f *fitted, calibrated bool) []ablationRow
 	return rows
 }
 
-// ablation links with the models of one variant, row by row, and compares.
-func (r *runner) ablation(d *data, models []*fitted, docs []corpus.Document) (*report.Ablation, error) {
+// ablation links with the models of one variant, row by row, and compares. The last row is the run's own hybrid, which is taken over where
+// it is among the systems.
+func (r *runner) ablation(d *data, systems []*System, models []*fitted, docs []corpus.Document) (*report.Ablation, error) {
 	out := &report.Ablation{Model: r.cfg.Ablation.Model}
 	var rows []ablationRow
 	var results []*row
@@ -79,11 +81,19 @@ func (r *runner) ablation(d *data, models []*fitted, docs []corpus.Document) (*r
 			return nil, err
 		}
 		rows = r.ablationRows(d, f, w.Calibration != nil)
-		systems, err := r.ablated(d, f, rows, docs)
+		own := slices.IndexFunc(systems, func(s *System) bool { return s.Model == f.cfg.Name && s.Seed == f.seed && s.Mode == link.Hybrid })
+		todo := rows
+		if own >= 0 {
+			todo = rows[:len(rows)-1]
+		}
+		done, err := r.ablated(d, f, todo, rows[len(rows)-1].has, docs)
 		if err != nil {
 			return nil, err
 		}
-		for i, s := range systems {
+		if own >= 0 {
+			done = append(done, systems[own])
+		}
+		for i, s := range done {
 			if out.Seeds == 0 {
 				results = append(results, &row{name: s.Name})
 			}
@@ -134,10 +144,10 @@ func (r *runner) addition(x *row, def ablationRow, all []*row) (*report.Addition
 	return a, nil
 }
 
-// ablated links with one model in every row. The model is opened once, and only where a row is not finished; what it says about a string is
+// ablated links with one model in every row; full is what the run's own hybrid has. The model is opened once, and only where a row is not finished; what it says about a string is
 // remembered from row to row.
-func (r *runner) ablated(d *data, f *fitted, rows []ablationRow, docs []corpus.Document) ([]*System, error) {
-	x := &ablating{r: r, d: d, f: f, docs: docs, memo: link.Memo{}, full: rows[len(rows)-1].has.weights()}
+func (r *runner) ablated(d *data, f *fitted, rows []ablationRow, full additions, docs []corpus.Document) ([]*System, error) {
+	x := &ablating{r: r, d: d, f: f, docs: docs, memo: link.Memo{}, full: full.weights()}
 	defer func() {
 		if x.o != nil {
 			x.o.close()

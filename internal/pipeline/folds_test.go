@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"syncabel/internal/corpus"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
+	"syncabel/internal/report"
 )
 
 // With ranker.folds the hybrid of a run has a ranker that hears the model, made of models that have seen half of the documents each, and the
@@ -17,14 +19,17 @@ import (
 func TestRankerFolds(t *testing.T) {
 	out := t.TempDir()
 	cfg, err := LoadConfig("../demo/data/demo.toml", []string{`train.preset="tiny"`, "train.tokens=6000", "ranker.folds=2", "ranker.rounds=5",
-		`link.modes=["hybrid"]`, `link.split="dev"`})
+		`link.modes=["hybrid"]`, `link.split="dev"`, "link.composites=true", "ablation.on=true", "eval.samples=50"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Corpus, cfg.Models, cfg.Seeds = cfg.Corpus[:1], cfg.Models[:1], cfg.Seeds[:1]
-	if _, err := Run(context.Background(), cfg, Options{Out: out}); err != nil {
+	cfg.Ablation.Model = cfg.Models[0].Name
+	rep, err := Run(context.Background(), cfg, Options{Out: out})
+	if err != nil {
 		t.Fatal(err)
 	}
+	checkAblation(t, rep)
 	rec, err := ReadRun(out)
 	if err != nil {
 		t.Fatal(err)
@@ -63,5 +68,28 @@ func TestRankerFolds(t *testing.T) {
 		if got[i].Candidates[0].Code != want[i].Candidates[0].Code {
 			t.Errorf("mention %d: %s after opening, %s in the run", i, got[i].Candidates[0].Code, want[i].Candidates[0].Code)
 		}
+	}
+}
+
+// checkAblation: one addition a row, each against the row before but for narrowing, and the last row is the run's own hybrid.
+func checkAblation(t *testing.T, rep *report.Report) {
+	t.Helper()
+	const merged, coordinated = "+ names of a concept merged", "+ coordinations"
+	before := map[string]string{merged: "guided, each name for itself", "+ abbreviations": merged, coordinated: "+ abbreviations",
+		"+ narrowed to candidates of string comparison": coordinated, "+ these candidates beside the beams, weighed": coordinated,
+		"+ training strings": "+ these candidates beside the beams, weighed", "+ ranker": "+ training strings", "+ the ranker hears the model": "+ ranker",
+		"+ calibration": "+ the ranker hears the model", "+ several answers": "+ calibration"}
+	rows := rep.Ablation.Rows
+	if len(rows) != len(before)+1 {
+		t.Fatalf("%d rows, want %d", len(rows), len(before)+1)
+	}
+	for _, x := range rows {
+		if x.Against != before[x.Name] || x.Recall1.Value == 0 || len(x.Predictions) != 1 {
+			t.Errorf("%+v", x)
+		}
+	}
+	own, last := rep.Rows[len(rep.Rows)-1], rows[len(rows)-1]
+	if last.Recall1 != own.Overall.Recall1 || math.Abs(last.ECE.Value-own.Selective.ECE) > 1e-9 {
+		t.Errorf("the last row has %v and ECE %g, the run's hybrid %v and %g", last.Recall1, last.ECE.Value, own.Overall.Recall1, own.Selective.ECE)
 	}
 }

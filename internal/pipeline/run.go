@@ -238,7 +238,7 @@ func (r *runner) report(d *data, systems []*System, models []*fitted, docs []cor
 		return nil, err
 	}
 	if r.cfg.Ablation.On {
-		if rep.Ablation, err = r.ablation(d, models, docs); err != nil {
+		if rep.Ablation, err = r.ablation(d, systems, models, docs); err != nil {
 			return nil, err
 		}
 	}

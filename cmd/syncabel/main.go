@@ -54,7 +54,7 @@ type cli struct {
 	Synth   synthCmd   `cmd:"" help:"Have a language model write sentences for concepts, and check them."`
 	Train   trainCmd   `cmd:"" help:"Train the models of a config, natively or on GPUs with torchrun; run takes them over."`
 	Link    linkCmd    `cmd:"" help:"Link mentions with the model of a finished run."`
-	Shard   shardCmd   `cmd:"" help:"Divide linking among many workers: plan, status, verify, merge, scripts for clusters."`
+	Shard   shardCmd   `cmd:"" help:"Divide linking, sentences and verdicts among many workers: plan, status, verify, merge, scripts for clusters, a filter, a simulation."`
 	Eval    evalCmd    `cmd:"" help:"Score prediction files."`
 	Study   studyCmd   `cmd:"" help:"How much human annotation is needed: data-efficiency grids, what to annotate next."`
 	Compare compareCmd `cmd:"" help:"Compare two prediction files, paired."`

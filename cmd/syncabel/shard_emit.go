@@ -60,6 +60,11 @@ type shardEmitLinkCmd struct {
 	emitFlags
 }
 
+// Help shows an example.
+func (shardEmitLinkCmd) Help() string {
+	return "The flags that change answers must be those of the plan.\n\nExample:\n  syncabel shard emit --run /data/R --plan /data/plan.json --parts /data/parts slurm"
+}
+
 // Run writes the scripts.
 func (c *shardEmitLinkCmd) Run(a *app) error {
 	p, err := openPlanned(c.Plan, c.planned)
@@ -78,6 +83,11 @@ type shardEmitSynthCmd struct {
 	emitFlags
 }
 
+// Help shows an example.
+func (shardEmitSynthCmd) Help() string {
+	return "Workers ask an engine that is started beside each, or servers that run.\n\nExamples:\n  syncabel shard emit synth --engine 'vllm serve /data/70b --host 127.0.0.1 --port $PORT' --gpus 1 --plan /data/shards.json --parts /data/parts slurm\n  syncabel shard emit synth --endpoint http://llm:8000/v1 --plan /data/shards.json --parts /data/parts k8s"
+}
+
 // Run writes the scripts.
 func (c *shardEmitSynthCmd) Run(a *app) error {
 	if err := c.servers(c.Engine); err != nil {
@@ -94,6 +104,11 @@ type shardEmitJudgeCmd struct {
 	endpointFlags
 	judgeSettings
 	emitFlags
+}
+
+// Help shows an example.
+func (shardEmitJudgeCmd) Help() string {
+	return "Workers ask an engine that is started beside each, or servers that run; the flags that change questions must be those of the plan.\n\nExample:\n  syncabel shard emit judge --kb /data/kb --model my-model --blind --endpoint http://llm:8000/v1 --plan /data/shards.json --parts /data/parts nextflow"
 }
 
 // Run writes the scripts.

@@ -70,6 +70,11 @@ type shardPlanLinkCmd struct {
 	Files []string `arg:"" help:"JSONL of documents, or lines of text with marked mentions." type:"existingfile"`
 }
 
+// Help shows an example.
+func (shardPlanLinkCmd) Help() string {
+	return "Example:\n  syncabel shard plan --run R --shards 64 --write plan.json notes/*.jsonl"
+}
+
 // Run plans.
 func (c *shardPlanLinkCmd) Run(a *app) error {
 	s, err := c.planned()
@@ -114,6 +119,11 @@ type shardPlanSynthCmd struct {
 	Dir string `arg:"" help:"Folder of a plan of synth." type:"existingdir"`
 }
 
+// Help shows an example.
+func (shardPlanSynthCmd) Help() string {
+	return "Example:\n  syncabel synth plan --kb kb/hpo --model llama-3.3-70b --out sentences\n  syncabel shard plan synth --shards 16 --write shards.json sentences"
+}
+
 // Run plans.
 func (c *shardPlanSynthCmd) Run(a *app) error {
 	s, err := synthPlanned()
@@ -130,6 +140,11 @@ type shardPlanJudgeCmd struct {
 	judgeSettings
 	cutFlags
 	Files []string `arg:"" help:"Predictions with gold answers, as link --json and run write them." type:"existingfile"`
+}
+
+// Help shows an example.
+func (shardPlanJudgeCmd) Help() string {
+	return "Example:\n  syncabel shard plan judge --kb kb/hpo --model my-model --blind --shards 16 --write shards.json predictions.jsonl"
 }
 
 // Run plans.

@@ -72,7 +72,7 @@ func (j *Job) launch(ctx context.Context, steps int) (*Event, error) {
 	host, _ := os.Hostname()
 	args := j.arguments(os.Getenv, host)
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "SYNCABEL_LAUNCHED=1", "HF_HUB_OFFLINE=1", "PYTHONUNBUFFERED=1")
+	cmd.Env = append(os.Environ(), "SYNCABEL_LAUNCHED=1", "HF_HUB_OFFLINE=1", "PYTHONUNBUFFERED=1", "PYTHONHASHSEED=0") // lists that PEFT makes of sets: same bytes twice
 	cmd.Stdout, cmd.Stderr = log, log
 	apart(cmd)
 	w := &watch{job: j, steps: steps}

@@ -30,7 +30,7 @@ type emitFlags struct {
 	Hours    int    `help:"Time a worker may take." default:"4"`
 	Engine   string `help:"Command that serves the model beside each worker on 127.0.0.1:$PORT, which the worker then asks." placeholder:"COMMAND"`
 	Image    string `help:"Container image of the program." default:"syncabel:latest"`
-	EngImage string `name:"engine-image" help:"Container image of the engine."`
+	EngImage string `name:"engine-image" help:"Container image of the engine under Kubernetes; under Nextflow and Slurm it runs where the worker does."`
 	Volume   string `help:"Kubernetes volume claim with inputs, run and parts." placeholder:"CLAIM"`
 	Mount    string `help:"Where it is mounted; the paths above must lie there." default:"/data"`
 	System   string `arg:"" help:"slurm, k8s or nextflow." enum:"slurm,k8s,nextflow"`

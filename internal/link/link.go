@@ -74,6 +74,7 @@ type Options struct {
 	// MinConfidence abstains where the first candidate is right with less than this probability: its own times that of one being
 	// right at all. It means what it says in Hybrid and Ranked, which are calibrated; 0: never.
 	MinConfidence float64
+	Closed        bool // every mention means a concept of the knowledge base: what means another is left out of fitting
 	Batch         int  // mentions searched at a time; default 16
 	Apart         bool // in BeamTrie: a concept has the probability of its likeliest name alone, for ablations
 	Narrow        bool // in Hybrid: the candidates of stage 0 only, no beams, for ablations

@@ -419,6 +419,32 @@ func TestInformedRanker(t *testing.T) {
 	}
 }
 
+// Under Closed a mention that means no concept of the knowledge base teaches nothing.
+func TestClosed(t *testing.T) {
+	l := small(t, Ranked)
+	d, err := markup.ParseMarked("[gout]{Disorders} and [sciatica]{Disorders}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Mentions[0].Gold, d.Mentions[1].Gold = []corpus.Answer{{"D3"}}, []corpus.Answer{{"D9"}}
+	for closed, want := range map[bool]int{false: 2, true: 1} {
+		l.opt.Closed = closed
+		lessons, err := Lessons(context.Background(), []*Linker{l}, []corpus.Document{d}, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, x := range lessons {
+			if !x.hidden {
+				seen++
+			}
+		}
+		if seen != want {
+			t.Errorf("closed %v: %d lessons, want %d", closed, seen, want)
+		}
+	}
+}
+
 func linkOne(t *testing.T, mode, marked string) prediction.Prediction {
 	d, err := markup.ParseMarked(marked)
 	if err != nil {

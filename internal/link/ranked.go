@@ -155,7 +155,7 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 	}
 	var looks []*look
 	for _, t := range tasks {
-		if t.mention.NIL() {
+		if t.mention.NIL() || l.outside(t) {
 			continue
 		}
 		looks = append(looks, &look{*t, lexical.Blind{Document: d.ID}})
@@ -237,6 +237,14 @@ func (l *Linker) lookAt(ctx context.Context, some []*look) error {
 		return l.names(ctx, batch)
 	}
 	return nil
+}
+
+// outside reports whether Closed leaves a mention out.
+func (l *Linker) outside(t *task) bool {
+	return l.opt.Closed && !slices.ContainsFunc(slices.Concat(t.mention.Gold...), func(id string) bool {
+		_, ok := l.kb.Index(id)
+		return ok
+	})
 }
 
 // means reports whether a concept is part of any of the mention's answers.

@@ -140,6 +140,7 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document, calibration str
 		return nil, err
 	}
 	var all []mentionCase
+	tasks = slices.DeleteFunc(tasks, l.outside)
 	err = l.each(ctx, tasks, func(t *task) {
 		c := l.mentionCase(t)
 		c.document, c.group = t.doc.ID, t.group

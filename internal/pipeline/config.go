@@ -179,6 +179,9 @@ type Link struct {
 	Coordinate bool     `toml:"coordinate"` // "ear and limb malformations" by its first member, in linking only
 	Certify    string   `toml:"certify"`    // what certified-top1 proves best: "trie" (default) by beam-trie's score, "hf" by beam-hf's
 	NIL        float64  `toml:"nil"`        // hybrid and ranked abstain where no candidate is right with more than this probability; 0: never
+	// Closed says that every mention means a concept of the knowledge base, as in closed benchmarks: annotated mentions that mean another do not
+	// teach how likely none is.
+	Closed bool `toml:"closed" json:",omitempty"`
 	// Composites lets a mention mean several concepts at once: all members of a coordination, or what training annotated the string with.
 	Composites bool `toml:"composites" json:",omitempty"`
 	// Calibration of probabilities in hybrid and ranked: auto (default: per semantic group, whichever of the next two does better on development

@@ -315,7 +315,7 @@ func (r *runner) linkOptions(cfg Train, mode string, w *link.Weights, label stri
 // linkOptions are the options that a run and what opens it later share.
 func linkOptions(l Link, cfg Train, mode string, w *link.Weights) link.Options {
 	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Expand: l.Expand, Coordinate: l.Coordinate,
-		CertifyMean: l.Certify == "hf", GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w}
+		CertifyMean: l.Certify == "hf", GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Closed: l.Closed}
 }
 
 // opened is a model ready to answer: computed here, or asked on a server.

@@ -25,6 +25,12 @@ type rankerKey struct {
 	GroupMap   map[string]string
 
 	Calibration string `json:",omitempty"`
+	Closed      bool   `json:",omitempty"`
+}
+
+func rankerKeyOf(c *Config) rankerKey {
+	l := c.Link
+	return rankerKey{c.Ranker, l.Expand, l.Coordinate, l.GroupMap, l.Calibration, l.Closed}
 }
 
 // fitRanker runs the stage ranker. There is none where it is off or nothing is annotated.
@@ -33,13 +39,12 @@ func (r *runner) fitRanker(d *data) error {
 	if r.cfg.Ranker.Off || len(obs) == 0 {
 		return nil
 	}
-	l := r.cfg.Link
 	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
 	if d.subset != "" {
 		inputs["subset"] = d.subset
 	}
 	var err error
-	d.rankerStage, err = r.do("ranker", slug(r.cfg.Name), 0, rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap, l.Calibration}, inputs, func(a *artifact.Folder) error {
+	d.rankerStage, err = r.do("ranker", slug(r.cfg.Name), 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
 		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
 		workers, err := r.workers(func() (*link.Linker, error) {
 			return link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: k}, r.linkOptions(Train{}, link.Ranked, nil, ""))
@@ -107,10 +112,8 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 	}
 	out := *d
 	obs := observations(d.k, d.train, r.cfg.Link)
-	l := r.cfg.Link
-	key := rankerKey{r.cfg.Ranker, l.Expand, l.Coordinate, l.GroupMap, l.Calibration}
 	var err error
-	out.rankerStage, err = r.do("ranker", models[0].name+".informed", 0, key, inputs, func(a *artifact.Folder) error {
+	out.rankerStage, err = r.do("ranker", models[0].name+".informed", 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
 		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
 		k.Informed = true
 		lessons, err := r.informedLessons(d, k, models, parts)

@@ -146,3 +146,18 @@ func TestTooLongExamplesAreCounted(t *testing.T) {
 		t.Error("training on nothing succeeded")
 	}
 }
+
+// TestRate: both schedules warm up to the peak and end near FinalLR of it; the cosine stays higher in the first half.
+func TestRate(t *testing.T) {
+	line := Options{Tokens: 100_000, BatchTokens: 100, LR: 1, FinalLR: 0.1, Warmup: 10}
+	cosine := line
+	cosine.Schedule = Cosine
+	for _, o := range []Options{line, cosine} {
+		if first, peak, last := o.Rate(0), o.Rate(10), o.Rate(999); math.Abs(first-0.1) > 1e-9 || math.Abs(peak-1) > 0.01 || math.Abs(last-0.1) > 0.001 {
+			t.Errorf("%s: %g, %g, %g", o.Schedule, first, peak, last)
+		}
+	}
+	if line.Rate(300) >= cosine.Rate(300) || line.Rate(700) <= cosine.Rate(700) {
+		t.Error("the cosine is none")
+	}
+}

@@ -106,11 +106,10 @@ func (c *judgeRunCmd) Run(a *app) error {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return fmt.Errorf("creating folder: %w", err)
 	}
-	journal, err := llm.OpenJournal(filepath.Join(c.Out, journalName))
+	journal, err := a.journal(c.Out)
 	if err != nil {
 		return err
 	}
-	a.torn(journal)
 	opt := c.options()
 	opt.Budget, opt.Progress = c.Budget, func(done, total int64) { a.meter.progress("judge", done, total) }
 	_, err = judge.Run(a.ctx, kb, preds, client, journal, opt)

@@ -63,11 +63,10 @@ func (c *synthRunCmd) Run(a *app) error {
 		return err
 	}
 	defer client.Close()
-	j, err := llm.OpenJournal(filepath.Join(c.Dir, journalName))
+	j, err := a.journal(c.Dir)
 	if err != nil {
 		return err
 	}
-	a.torn(j)
 	run := c.run(client)
 	run.Journal, run.Total, run.Progress = j, int(plan.Totals.Requests), a.spending("requests")
 	started := time.Now()
@@ -103,6 +102,15 @@ func (c *synthRunCmd) shard(a *app) error {
 		}
 		return []*llm.Request{r}, nil
 	})
+}
+
+// journal opens the journal of a folder.
+func (a *app) journal(dir string) (*llm.Journal, error) {
+	j, err := llm.OpenJournal(filepath.Join(dir, journalName))
+	if err == nil {
+		a.torn(j)
+	}
+	return j, err
 }
 
 // torn tells of a journal that was repaired.

@@ -362,8 +362,8 @@ func (l *Linker) predict(t *task) prediction.Prediction {
 func (l *Linker) judged(t *task) ([]prediction.Candidate, float64) {
 	ranked := l.rank(t)
 	none := l.none(t, ranked)
-	if l.weighs() && l.weights().Calibration != nil && len(ranked) > 0 {
-		none = l.weights().Calibration.apply(t.group, ranked, none)
+	if l.weighs() && l.Weights().Calibration != nil && len(ranked) > 0 {
+		none = l.Weights().Calibration.apply(t.group, ranked, none)
 	}
 	return ranked, none
 }
@@ -405,9 +405,9 @@ func (l *Linker) nearestScore(group, s string) float32 {
 
 // none is the probability that no candidate is right, 0 where the weights do not know.
 func (l *Linker) none(t *task, ranked []prediction.Candidate) float64 {
-	if !l.weighs() || l.weights().Confidence == nil || len(ranked) == 0 {
+	if !l.weighs() || l.Weights().Confidence == nil || len(ranked) == 0 {
 		return 0
 	}
 	i, _ := l.kb.Index(ranked[0].Code)
-	return l.weights().Confidence.probability(confidenceFeatures(ranked[0].Score, ranked[0].Probability, float64(t.candidate(i).lex.Score)))
+	return l.Weights().Confidence.probability(confidenceFeatures(ranked[0].Score, ranked[0].Probability, float64(t.candidate(i).lex.Score)))
 }

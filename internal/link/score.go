@@ -282,7 +282,7 @@ func (l *Linker) value(t *task, s *scored) float64 {
 		}
 		return s.logp
 	}
-	return l.weights().value(t.features(s))
+	return l.Weights().value(t.features(s))
 }
 
 // lexicalSharpness turns differences of cosines into log-odds for display; it changes no rank.

@@ -90,9 +90,7 @@ func ModelWeights() *Weights {
 func (l *Linker) weighs() bool { return l.opt.Mode == Hybrid || l.opt.Mode == Ranked }
 
 // Weights are what the linker values candidates by.
-func (l *Linker) Weights() *Weights { return l.weights() }
-
-func (l *Linker) weights() *Weights {
+func (l *Linker) Weights() *Weights {
 	if l.opt.Weights == nil {
 		l.opt.Weights = DefaultWeights(l.ranker)
 	}

@@ -99,13 +99,10 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	if err != nil {
 		return nil, err
 	}
-	rankerDir := rec.Ranker
-	if opt.Mode != link.Ranked {
-		rankerDir = cmp.Or(m.Ranker, rec.Ranker)
-	}
-	weights := m.Weights
+	opt.Mode = cmp.Or(opt.Mode, link.Hybrid)
+	rankerDir, weights := cmp.Or(m.Ranker, rec.Ranker), m.Weights
 	if opt.Mode == link.Ranked {
-		weights = cmp.Or(rec.Ranked, weights)
+		rankerDir, weights = rec.Ranker, cmp.Or(rec.Ranked, weights)
 	}
 	for _, p := range []string{rec.Corpus, rankerDir, m.Model, m.Trie, weights} {
 		if p == "" {
@@ -146,9 +143,6 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 			o.end()
 			return nil, err
 		}
-	}
-	if opt.Mode == "" {
-		opt.Mode = link.Hybrid
 	}
 	lo := linkOptions(rec.Link, m.Train, opt.Mode, w)
 	lo.MinConfidence = opt.MinConfidence

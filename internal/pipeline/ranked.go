@@ -43,20 +43,28 @@ func (r *runner) fitRanker(d *data) error {
 	if d.subset != "" {
 		inputs["subset"] = d.subset
 	}
-	var err error
-	d.rankerStage, err = r.do("ranker", slug(r.cfg.Name), 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
-		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
+	return r.rankerStage(d, slug(r.cfg.Name), obs, inputs, false, func(k *ranker.Ranker) ([]link.Lesson, error) {
 		workers, err := r.workers(func() (*link.Linker, error) {
 			return link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: k}, r.linkOptions(Train{}, link.Ranked, nil, ""))
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		lessons, err := link.Lessons(r.ctx, workers, d.train, 1)
+		return link.Lessons(r.ctx, workers, d.train, 1)
+	})
+}
+
+// rankerStage runs the stage ranker for the data and opens what it made; lessons are what its trees learn from.
+func (r *runner) rankerStage(d *data, name string, obs []lexical.Observation, inputs map[string]string, informed bool,
+	lessons func(*ranker.Ranker) ([]link.Lesson, error)) (err error) {
+	d.rankerStage, err = r.do("ranker", name, 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
+		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
+		k.Informed = informed
+		list, err := lessons(k)
 		if err != nil {
 			return err
 		}
-		return r.writeRanker(a, k, lessons)
+		return r.writeRanker(a, k, list)
 	})
 	if err != nil {
 		return err
@@ -111,22 +119,9 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 		inputs[fmt.Sprint("model ", i)] = models[i].trie.hash
 	}
 	out := *d
-	obs := observations(d.k, d.train, r.cfg.Link)
-	var err error
-	out.rankerStage, err = r.do("ranker", models[0].name+".informed", 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
-		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
-		k.Informed = true
-		lessons, err := r.informedLessons(d, k, models, parts)
-		if err != nil {
-			return err
-		}
-		return r.writeRanker(a, k, lessons)
+	return &out, r.rankerStage(&out, models[0].name+".informed", observations(d.k, d.train, r.cfg.Link), inputs, true, func(k *ranker.Ranker) ([]link.Lesson, error) {
+		return r.informedLessons(d, k, models, parts)
 	})
-	if err != nil {
-		return nil, err
-	}
-	out.ranker, err = openRanker(out.rankerStage.path, d.k, d.stage0, obs)
-	return &out, err
 }
 
 // informedLessons asks each model about the documents it was trained without.

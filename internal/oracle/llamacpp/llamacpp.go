@@ -21,20 +21,13 @@ const lowest = -103.3
 
 // Oracle asks llama-servers. It is safe for concurrent use.
 type Oracle struct {
-	pool *remote.Pool
-	caps oracle.Caps
+	remote.Base
 }
 
 // New returns the oracle of a pool; send nothing before remote.Probe.
 func New(p *remote.Pool) *Oracle {
-	return &Oracle{pool: p, caps: oracle.Caps{Name: Name, Vocab: p.Vocab, Context: p.Context}}
+	return &Oracle{Base: remote.NewBase(p, Name)}
 }
-
-// Caps describes the engine.
-func (o *Oracle) Caps() oracle.Caps { return o.caps }
-
-// Pool returns the servers.
-func (o *Oracle) Pool() *remote.Pool { return o.pool }
 
 type request struct {
 	Prompt      [][]int32 `json:"prompt"`
@@ -68,7 +61,7 @@ func (r *reply) UnmarshalJSON(b []byte) error {
 
 // Do answers queries: all with the K that the narrowest questions need, those not answered then with four times that.
 func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
-	o.pool.Asked(len(queries))
+	o.Pool().Asked(len(queries))
 	byK := map[int][]int{}
 	for i := range queries {
 		byK[o.width(&queries[i])] = append(byK[o.width(&queries[i])], i)
@@ -96,7 +89,7 @@ func (o *Oracle) width(q *oracle.Query) int {
 	for k < 2*len(q.Want) || k < q.TopK {
 		k *= wider
 	}
-	return min(k, o.caps.Vocab)
+	return min(k, o.Caps().Vocab)
 }
 
 // job is one request.
@@ -113,7 +106,7 @@ func (o *Oracle) round(ctx context.Context, queries []oracle.Query, byK map[int]
 		for j, i := range index {
 			part[j] = queries[i]
 		}
-		for _, b := range o.pool.Batches(part) {
+		for _, b := range o.Pool().Batches(part) {
 			jb := &job{k: k}
 			for _, j := range b {
 				jb.index = append(jb.index, index[j])
@@ -121,11 +114,11 @@ func (o *Oracle) round(ctx context.Context, queries []oracle.Query, byK map[int]
 			jobs = append(jobs, jb)
 		}
 	}
-	err := o.pool.Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
+	err := o.Pool().Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
 	again := map[int][]int{}
 	for _, j := range jobs {
 		if len(j.short) > 0 {
-			k := min(j.k*wider, o.caps.Vocab)
+			k := min(j.k*wider, o.Caps().Vocab)
 			again[k] = append(again[k], j.short...)
 		}
 	}
@@ -137,7 +130,7 @@ func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j *job, out []
 	for _, i := range j.index {
 		r.Prompt = append(r.Prompt, queries[i].Prefix)
 	}
-	return o.pool.Do(ctx, remote.Call{Route: o.pool.Route(r.Prompt[0]), Path: "/completion", Body: r, Prefixes: len(r.Prompt),
+	return o.Pool().Do(ctx, remote.Call{Route: o.Pool().Route(r.Prompt[0]), Path: "/completion", Body: r, Prefixes: len(r.Prompt),
 		Read: remote.JSON(func(v *reply) error { return o.read(v, queries, j, out) })})
 }
 
@@ -160,12 +153,12 @@ func (o *Oracle) read(v *reply, queries []oracle.Query, j *job, out []oracle.Ans
 			top[i] = oracle.Token{ID: t.ID, LogProb: math.Max(t.LogProb, lowest)}
 		}
 		if len(top) < j.k {
-			return fmt.Errorf("%w: %d tokens of n_probs %d (is the vocabulary of %d tokens the server's?)", remote.ErrProtocol, len(top), j.k, o.caps.Vocab)
+			return fmt.Errorf("%w: %d tokens of n_probs %d (is the vocabulary of %d tokens the server's?)", remote.ErrProtocol, len(top), j.k, o.Caps().Vocab)
 		}
 		q := j.index[a.Index]
 		var ok bool
 		if out[q], ok = remote.FromTop(&queries[q], top); !ok {
-			if j.k >= o.caps.Vocab {
+			if j.k >= o.Caps().Vocab {
 				return fmt.Errorf("%w: the whole vocabulary lacks a token that was asked for", remote.ErrProtocol)
 			}
 			j.short = append(j.short, q)
@@ -178,7 +171,7 @@ func (o *Oracle) read(v *reply, queries []oracle.Query, j *job, out []oracle.Ans
 func (o *Oracle) Tokenize(ctx context.Context, text string) ([]int32, error) {
 	var out []int32
 	body := map[string]any{"content": text, "add_special": false, "parse_special": false}
-	err := o.pool.Do(ctx, remote.Call{Path: "/tokenize", Body: body, Read: remote.JSON(func(v *struct {
+	err := o.Pool().Do(ctx, remote.Call{Path: "/tokenize", Body: body, Read: remote.JSON(func(v *struct {
 		Tokens []int32 `json:"tokens"`
 	}) error {
 		out = v.Tokens

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"syncabel/internal/llm"
+	"syncabel/internal/oracle"
 )
 
 // Options of a server. Keys are named, never given: KeyEnv is an environment variable, KeyFile a file.
@@ -83,6 +84,23 @@ func New(opt Options) (*Pool, error) {
 	}
 	return p, nil
 }
+
+// A Base is what the oracles of all engines have: the servers and what they can do.
+type Base struct {
+	pool *Pool
+	caps oracle.Caps
+}
+
+// NewBase describes an engine by its name.
+func NewBase(p *Pool, name string) Base {
+	return Base{p, oracle.Caps{Name: name, Vocab: p.Vocab, Context: p.Context}}
+}
+
+// Caps describes the engine.
+func (b *Base) Caps() oracle.Caps { return b.caps }
+
+// Pool returns the servers.
+func (b *Base) Pool() *Pool { return b.pool }
 
 // Close drops idle connections.
 func (p *Pool) Close() { p.client.CloseIdleConnections() }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"syncabel/internal/oracle"
+	"syncabel/internal/oracle/remote"
 )
 
 // FuzzReply: whatever a server sends, a reply is refused or answers every wanted token with a number.
@@ -19,7 +20,7 @@ func FuzzReply(f *testing.F) {
 		}
 		queries := []oracle.Query{{Prefix: []int32{1}, Want: []int32{1, 2}}}
 		out := []oracle.Answer{{Want: make([]float64, 2)}}
-		if (&Oracle{caps: oracle.Caps{Vocab: 9}}).read(&v, []string{"a"}, queries, []int{0}, out) != nil {
+		if New(&remote.Pool{Options: remote.Options{Vocab: 9}}).read(&v, []string{"a"}, queries, []int{0}, out) != nil {
 			return
 		}
 		for _, lp := range out[0].Want {

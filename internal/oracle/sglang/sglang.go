@@ -16,20 +16,13 @@ const Name = "sglang"
 
 // Oracle asks SGLang servers. It is safe for concurrent use.
 type Oracle struct {
-	pool *remote.Pool
-	caps oracle.Caps
+	remote.Base
 }
 
 // New returns the oracle of a pool; send nothing before remote.Probe.
 func New(p *remote.Pool) *Oracle {
-	return &Oracle{pool: p, caps: oracle.Caps{Name: Name, Vocab: p.Vocab, Context: p.Context}}
+	return &Oracle{Base: remote.NewBase(p, Name)}
 }
-
-// Caps describes the engine.
-func (o *Oracle) Caps() oracle.Caps { return o.caps }
-
-// Pool returns the servers.
-func (o *Oracle) Pool() *remote.Pool { return o.pool }
 
 type sampling struct {
 	MaxNewTokens int     `json:"max_new_tokens"`
@@ -61,10 +54,10 @@ type reply []struct {
 
 // Do answers queries, a request for each replica and batch.
 func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
-	o.pool.Asked(len(queries))
+	o.Pool().Asked(len(queries))
 	out := make([]oracle.Answer, len(queries))
-	batches := o.pool.Batches(queries)
-	return out, o.pool.Each(ctx, len(batches), func(ctx context.Context, i int) error { return o.ask(ctx, queries, batches[i], out) })
+	batches := o.Pool().Batches(queries)
+	return out, o.Pool().Each(ctx, len(batches), func(ctx context.Context, i int) error { return o.ask(ctx, queries, batches[i], out) })
 }
 
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, index []int, out []oracle.Answer) error {
@@ -76,7 +69,7 @@ func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, index []int, o
 		r.Wanted = append(r.Wanted, wanted(q))
 		r.Top = append(r.Top, q.TopK)
 	}
-	return o.pool.Do(ctx, remote.Call{Route: o.pool.Route(r.InputIDs[0]), Path: "/generate", Body: r, Prefixes: len(index),
+	return o.Pool().Do(ctx, remote.Call{Route: o.Pool().Route(r.InputIDs[0]), Path: "/generate", Body: r, Prefixes: len(index),
 		Read: remote.JSON(func(v *reply) error { return o.read(v, r.RID, queries, index, out) })})
 }
 
@@ -125,7 +118,7 @@ func (o *Oracle) read(v *reply, rid []string, queries []oracle.Query, index []in
 			if err != nil {
 				return err
 			}
-			if len(top) < min(q.TopK, o.caps.Vocab) {
+			if len(top) < min(q.TopK, o.Caps().Vocab) {
 				return fmt.Errorf("%w: %d tokens of top_logprobs_num %d", remote.ErrProtocol, len(top), q.TopK)
 			}
 			ans.Top = remote.Best(top, q.TopK)
@@ -157,5 +150,5 @@ func tokens(list [][]entry) ([]oracle.Token, error) {
 
 // Tokenize asks how the server cuts a text.
 func (o *Oracle) Tokenize(ctx context.Context, text string) ([]int32, error) {
-	return remote.OpenAITokenize(ctx, o.pool, text)
+	return remote.OpenAITokenize(ctx, o.Pool(), text)
 }

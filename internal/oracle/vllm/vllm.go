@@ -26,23 +26,16 @@ const MaxIDs = 128
 
 // Oracle asks vLLM servers. It is safe for concurrent use.
 type Oracle struct {
-	pool *remote.Pool
-	caps oracle.Caps
-	ids  atomic.Int32 // learnt cap of logprob_token_ids
+	remote.Base
+	ids atomic.Int32 // learnt cap of logprob_token_ids
 }
 
 // New returns the oracle of a pool; send nothing before remote.Probe, which also learns the model's name.
 func New(p *remote.Pool) *Oracle {
-	o := &Oracle{pool: p, caps: oracle.Caps{Name: Name, Vocab: p.Vocab, Context: p.Context}}
+	o := &Oracle{Base: remote.NewBase(p, Name)}
 	o.ids.Store(MaxIDs)
 	return o
 }
-
-// Caps describes the engine.
-func (o *Oracle) Caps() oracle.Caps { return o.caps }
-
-// Pool returns the servers.
-func (o *Oracle) Pool() *remote.Pool { return o.pool }
 
 // MaxIDs returns how many tokens one request may ask for, as learnt so far.
 func (o *Oracle) MaxIDs() int { return int(o.ids.Load()) }
@@ -84,7 +77,7 @@ type job struct {
 
 // Do answers queries.
 func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
-	o.pool.Asked(len(queries))
+	o.Pool().Asked(len(queries))
 	out := make([]oracle.Answer, len(queries))
 	for i := range queries {
 		out[i].Want = make([]float64, len(queries[i].Want))
@@ -92,7 +85,7 @@ func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answe
 	for {
 		limit := o.MaxIDs()
 		jobs := o.plan(queries, limit)
-		err := o.pool.Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
+		err := o.Pool().Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
 		if !errors.Is(err, remote.ErrRefused) || !strings.Contains(err.Error(), "logprob_token_ids") || limit == 1 {
 			return out, err
 		}
@@ -106,13 +99,13 @@ func (o *Oracle) plan(queries []oracle.Query, limit int) []job {
 	open := map[[2]int]int{} // replica and TopK
 	for _, p := range parts(queries, limit) {
 		q := &queries[p.query]
-		key := [2]int{o.pool.Route(q.Prefix), p.top}
+		key := [2]int{o.Pool().Route(q.Prefix), p.top}
 		at, ok := open[key]
 		ids := []int32(nil)
 		if ok {
 			ids = union(jobs[at].ids, q.Want[p.lo:p.hi])
 		}
-		if !ok || len(ids) > limit || len(jobs[at].parts) == o.pool.Batch {
+		if !ok || len(ids) > limit || len(jobs[at].parts) == o.Pool().Batch {
 			at, ids = len(jobs), union(nil, q.Want[p.lo:p.hi])
 			open[key] = at
 			jobs = append(jobs, job{top: p.top})
@@ -143,11 +136,11 @@ func union(sorted, more []int32) []int32 {
 }
 
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j job, out []oracle.Answer) error {
-	r := request{Model: o.pool.Model, MaxTokens: 1, LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: true}
+	r := request{Model: o.Pool().Model, MaxTokens: 1, LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: true}
 	for _, p := range j.parts {
 		r.Prompt = append(r.Prompt, queries[p.query].Prefix)
 	}
-	return o.pool.Do(ctx, remote.Call{Route: o.pool.Route(r.Prompt[0]), Path: "/v1/completions", Body: r, Prefixes: len(r.Prompt),
+	return o.Pool().Do(ctx, remote.Call{Route: o.Pool().Route(r.Prompt[0]), Path: "/v1/completions", Body: r, Prefixes: len(r.Prompt),
 		Read: remote.JSON(func(v *reply) error { return read(v, queries, j, out) })})
 }
 
@@ -201,5 +194,5 @@ func fill(top map[string]float64, queries []oracle.Query, p part, out []oracle.A
 
 // Tokenize asks how the server cuts a text.
 func (o *Oracle) Tokenize(ctx context.Context, text string) ([]int32, error) {
-	return remote.OpenAITokenize(ctx, o.pool, text)
+	return remote.OpenAITokenize(ctx, o.Pool(), text)
 }

@@ -313,6 +313,34 @@ func TestEndings(t *testing.T) {
 	}
 }
 
+// TestHalfRemovedChunks: a worker is killed while it takes the chunks of its finished shard away, and the shard has to be done again.
+func TestHalfRemovedChunks(t *testing.T) {
+	in, dir := writeInput(t, 400), t.TempDir()
+	p, err := Make([]string{in}, 1, 50, nil, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := Worker{Plan: p, Dir: dir, Do: echo}
+	rows, faults := undisturbed(t, in)
+	for _, gone := range []string{".errors", ".rows"} {
+		if _, err := w.answer(context.Background(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(chunkName(w.chunks(0), 3) + gone); err != nil {
+			t.Fatal(err)
+		}
+		got, gotFaults := mergeAll(t, p, dir)
+		if !bytes.Equal(got, rows) || !bytes.Equal(gotFaults, faults) {
+			t.Errorf("%s: %d bytes of rows and %d of faults, undisturbed %d and %d", gone, len(got), len(gotFaults), len(rows), len(faults))
+		}
+		for _, path := range []string{part(dir, 0), marker(dir, 0)} {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	in := filepath.Join(f.TempDir(), "in")
 	os.WriteFile(in, []byte("a\nb\nc\n"), 0o644)

@@ -192,9 +192,20 @@ func (w *Worker) answer(ctx context.Context, id int) (tally, error) {
 
 func chunkName(dir string, i int) string { return filepath.Join(dir, fmt.Sprintf("%07d", i)) }
 
-// chunk answers one chunk unless it is there. The faults are written first: rows say that both are whole.
+// kept says that a chunk was answered. Both files must be there: whoever takes a finished shard's chunks away may be killed
+// between the two, and the shard may have to be done again.
+func kept(name string) bool {
+	for _, ext := range []string{".rows", ".errors"} {
+		if _, err := os.Stat(name + ext); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// chunk answers one chunk unless it is there.
 func (w *Worker) chunk(ctx context.Context, id int, name string, lines []Line) error {
-	if _, err := os.Stat(name + ".rows"); err == nil {
+	if kept(name) {
 		return ctx.Err()
 	}
 	if d, err := w.done(id); d != nil || err != nil {

@@ -33,8 +33,8 @@ type corpusIn struct {
 	Composite   string            `help:"What joins the codes of one answer that needs all of them; default as the format does: | in PubTator and BioC, + elsewhere."`
 	Alternative string            `help:"What joins codes of which any one counts; default ; in PubTator and BioC, | elsewhere."`
 	Prefix      string            `help:"Put before codes without a colon."`
-	Texts       string            `help:"Format table: folder of the .txt files; default: the table's own." type:"path"`
-	Columns     map[string]string `help:"Format table: our name of a column and the file's, e.g. --columns 'context=note;code=concept'."`
+	Texts       string            `help:"Format table: folder of the .txt files, or a corpus in PubTator format with the texts; default: the table's own folder." type:"path"`
+	Columns     map[string]string `help:"Format table: our name of a column and the file's, e.g. --columns 'context=note;code=concept'; - for none."`
 	Database    string            `help:"Format bigbio: only codes of this db_name."`
 	Identifiers []string          `help:"Format bioc: infons that hold the code."`
 	Corrections string            `help:"Table of wrong or retired codes and what replaces them." type:"path"`

@@ -16,10 +16,15 @@ type ReadOptions struct {
 	Language    string            // of the documents, ISO 639-1
 	Split       string            // of the documents
 	Codes       Codes             // how several codes of a mention are written; zero: as the format does
-	Texts       fs.FS             // table: holds NAME.txt of every file name of the table
+	Texts       Texts             // table: holds NAME.txt of every file name of the table
 	Database    string            // bigbio: keep only codes of this db_name; empty: all
 	Identifiers []string          // bioc: infons that hold the code, the first that is there; default identifier, code, MESH ...
-	Columns     map[string]string // table: our name of a column -> the file's, e.g. "text": "surface"
+	Columns     map[string]string // table: our name of a column -> the file's, e.g. "text": "surface"; "-": it has none
+}
+
+// Texts hold the files of documents' texts by name; os.DirFS is one.
+type Texts interface {
+	ReadFile(name string) ([]byte, error)
 }
 
 // WriteOptions are what writers need to know beside the documents.

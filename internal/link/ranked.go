@@ -27,7 +27,7 @@ func (l *Linker) lookAround(d *corpus.Document, tasks []*task) {
 			for n = 1; n < len(tasks) && in(tasks[n]); n++ {
 			}
 		}
-		around := l.rankerDocument(d.Text[lo:hi], tasks[:n], l.scr.Blind)
+		around := l.rankerDocument(d.Text, lo, hi, tasks[:n], l.scr.Blind)
 		for _, t := range withMembers(tasks[:n]) {
 			t.around = around
 		}
@@ -35,22 +35,25 @@ func (l *Linker) lookAround(d *corpus.Document, tasks []*task) {
 	}
 }
 
-// rankerDocument describes mentions that stand together to the ranker.
-func (l *Linker) rankerDocument(text string, tasks []*task, blind lexical.Blind) *ranker.Document {
+// rankerDocument describes mentions that stand together in s[lo:hi] to the ranker.
+func (l *Linker) rankerDocument(s string, lo, hi int, tasks []*task, blind lexical.Blind) *ranker.Document {
 	mentions := make([]ranker.Mention, len(tasks))
 	for i, t := range tasks {
 		mentions[i] = t.asked()
+		mentions[i].Start -= lo
+		mentions[i].End -= lo
 	}
-	return l.ranker.NewDocument(mentions, text, blind)
+	return l.ranker.NewDocument(mentions, s[lo:hi], blind)
 }
 
 func (t *task) asked() ranker.Mention {
-	return ranker.Mention{Text: t.mention.Text, Surface: t.surface, Group: t.group}
+	at := t.mention.Span()
+	return ranker.Mention{Text: t.mention.Text, Surface: t.surface, Group: t.group, Start: at.Start, End: at.End}
 }
 
 // proposed adds the ranker's candidates, and tells those that the beams found how they look to stage 0.
 func (l *Linker) proposed(t *task) {
-	list, n := l.ranker.Candidates(&l.scr, t.asked(), t.concepts()...)
+	list, n := l.ranker.Candidates(&l.scr, t.around, t.asked(), t.concepts()...)
 	for i, c := range list {
 		s := t.candidate(c.Concept)
 		s.lex, s.listed, s.order = c, i < n, i
@@ -163,6 +166,9 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 			looks = append(looks, &look{*t, lexical.Blind{Document: d.ID, Concept: c + 1}})
 		}
 	}
+	for _, k := range looks {
+		k.around = l.rankerDocument(d.Text, 0, len(d.Text), tasks, k.blind)
+	}
 	var out []Lesson
 	for some := range slices.Chunk(looks, l.opt.Batch) {
 		if err := l.lookAt(ctx, some); err != nil {
@@ -172,7 +178,7 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 			list, said := l.known(&k.task)
 			x := Lesson{seen: l.mentionCase(&k.task), hidden: k.blind.Concept > 0}
 			x.seen.group, x.seen.document = k.group, d.ID
-			x.X, x.Gold = l.ranker.Features(l.rankerDocument(d.Text, tasks, k.blind), k.asked(), list, said), x.seen.gold
+			x.X, x.Gold = l.ranker.Features(k.around, k.asked(), list, said), x.seen.gold
 			out = append(out, x)
 		}
 	}

@@ -80,8 +80,8 @@ type Corpus struct {
 	Composite   string            `toml:"composite"`                // joins the parts of one answer; default: as the format does, "|" or "+"
 	Alternative string            `toml:"alternative"`              // joins answers of which any counts
 	Prefix      string            `toml:"prefix"`                   // put before codes without a colon
-	Texts       string            `toml:"texts"`                    // of format table: folder of the .txt files; default the table's own
-	Columns     map[string]string `toml:"columns"`                  // of format table: our name of a column -> the file's
+	Texts       string            `toml:"texts"`                    // of format table: folder of the .txt files, or a corpus in PubTator format with the texts; default the table's own folder
+	Columns     map[string]string `toml:"columns"`                  // of format table: our name of a column -> the file's, "-" for none
 	Database    string            `toml:"database"`                 // of format bigbio: only codes of this db_name
 	Identifiers []string          `toml:"identifiers"`              // of format bioc: infons that hold the code
 	Corrections string            `toml:"corrections"`              // table of wrong or retired codes and what replaces them

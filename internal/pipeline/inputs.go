@@ -32,7 +32,10 @@ func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []t
 	opt := corpus.ReadOptions{Language: cmp.Or(cfg.Language, "en"), Columns: cfg.Columns, Database: cfg.Database, Identifiers: cfg.Identifiers,
 		Codes: corpus.Codes{Composite: cfg.Composite, Alternative: cfg.Alternative, Prefix: cfg.Prefix}}
 	if cfg.Texts != "" {
-		opt.Texts = os.DirFS(resolve(cfg.Texts))
+		var err error
+		if opt.Texts, err = exchange.OpenTexts(resolve(cfg.Texts)); err != nil {
+			return nil, nil, fmt.Errorf("importing corpus: %w", err)
+		}
 	}
 	for _, s := range []struct {
 		split string
@@ -111,7 +114,7 @@ func (r *runner) importCorpus(kb *stage, k *terminology.KB) (*stage, []corpus.Do
 		if c.Groups == "gold" {
 			inputsOf["kb"], inputsOf["group map"] = kb.hash, fmt.Sprint(r.cfg.Link.GroupMap)
 		}
-		paths = slices.Concat(paths, c.Train, c.Dev, c.Test, c.All, slices.Sorted(maps.Values(c.IDs)), []string{c.Corrections})
+		paths = slices.Concat(paths, c.Train, c.Dev, c.Test, c.All, slices.Sorted(maps.Values(c.IDs)), []string{c.Corrections, c.Texts})
 	}
 	inputs, err := r.cfg.hashInputs(paths...)
 	if err != nil {

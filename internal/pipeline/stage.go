@@ -53,6 +53,7 @@ type stage struct {
 //	5  2026-11: model: borders of sentences; the nearest of several answers is the target
 //	6  2026-11: ranker (2): places for what a model says
 //	7  2026-11: tune: calibration by curves, of mode ranked too
+//	8  2026-11: ranker (3): other groups, what stands in brackets
 func stageVersion(kind string) string {
 	switch kind {
 	case "model":
@@ -61,7 +62,9 @@ func stageVersion(kind string) string {
 		return kind + " 7"
 	case "link":
 		return kind + " 4"
-	case "kb", "trie", "synth", "eval", "corpus", "ranker":
+	case "ranker":
+		return kind + " 3"
+	case "kb", "trie", "synth", "eval", "corpus":
 		return kind + " 2"
 	}
 	return kind + " 1"

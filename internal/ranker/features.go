@@ -9,28 +9,6 @@ import (
 	"syncabel/internal/terminology"
 )
 
-// A Mention is what is asked about.
-type Mention struct {
-	Text    string // as it stands
-	Surface string // what is compared: the long form of an abbreviation, the first member of a coordination
-	Group   string
-}
-
-// A Document is one text with its mentions, which say something about one another.
-type Document struct {
-	Mentions []Mention
-	lower    string
-	anchors  []anchor
-	blind    lexical.Blind
-}
-
-// anchor is a mention whose meaning its string alone tells.
-type anchor struct {
-	key     string
-	words   []string
-	concept int
-}
-
 // The features of a candidate. Gaps are the distance to the best candidate of the mention.
 const (
 	fCosine         = iota // largest TF-IDF cosine to a name or training string
@@ -76,6 +54,12 @@ const (
 	fTextMemory            // as fMemory for the unexpanded text
 	fParentOf              // candidates that are its children
 	fRank                  // by cosine
+	fElsewhere             // 1: no name of the concept is of the mention's group
+	fApposed               // 1: the text says the mention a second time, beside it in brackets
+	fApposedIs             // 1: the string of the second alone tells this concept
+	fApposedSoft           // as fSoft for the second
+	fApposedCosine         // largest TF-IDF cosine of a name to the second
+	fApposedGap            //
 	fLogP                  // what a language model says: log-probability of the names, renormalised over the trie's children
 	fLogPGap               //
 	fRaw                   // over the whole vocabulary
@@ -107,6 +91,7 @@ func (r *Ranker) shape(s string) shape {
 // entry is a concept ready to be compared.
 type entry struct {
 	names   []namedShape
+	groups  []string
 	parents []int
 	depth   int
 	broader int // number of children
@@ -131,8 +116,9 @@ func (r *Ranker) entry(i int) *entry {
 	if e, ok := r.cache.Load(i); ok {
 		return e.(*entry)
 	}
-	e := &entry{parents: r.kb.ParentsOf(i), broader: len(r.kb.Children(i))}
-	for _, n := range r.kb.Concept(i).Names {
+	c := r.kb.Concept(i)
+	e := &entry{groups: c.Groups(), parents: r.kb.ParentsOf(i), broader: len(r.kb.Children(i))}
+	for _, n := range c.Names {
 		e.names = append(e.names, r.named(n.Text, n.Group, n.Preferred))
 		if bare := unqualified(n.Text); bare != n.Text {
 			e.names = append(e.names, r.named(bare, n.Group, false))
@@ -158,24 +144,6 @@ func unqualified(name string) string {
 // maxCached concepts of some names each are a few hundred megabytes.
 const maxCached = 100_000
 
-// NewDocument finds the anchors of a document. Blind training documents do not see their own annotations.
-func (r *Ranker) NewDocument(mentions []Mention, text string, blind lexical.Blind) *Document {
-	d := &Document{Mentions: mentions, lower: strings.Join(strings.Fields(strings.ToLower(text)), " "), blind: blind}
-	for _, m := range mentions {
-		key := terminology.Normalize(m.Surface)
-		c, any := r.memory.byKey[place{m.Group, key}].usual(blind)
-		if !any {
-			if list := r.kb.Normalized(m.Surface); len(list) == 1 {
-				c = list[0]
-			}
-		}
-		if c >= 0 {
-			d.anchors = append(d.anchors, anchor{key, words(m.Surface), c})
-		}
-	}
-	return d
-}
-
 // Features describes the candidates of one mention of d, a row each. said is what a model says of each; nil without one.
 func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate, said []Said) [][]float32 {
 	q := r.shape(m.Surface)
@@ -192,12 +160,13 @@ func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate, sai
 		r.names(f, q, raw, m, e)
 		r.remembered(f, q, raw, m.Group, c.Concept, d.blind)
 		r.around(f, d, q, c.Concept, e)
+		r.secondTime(f, d.apposed[q.key], c.Concept, e)
 	}
 	for i, s := range said {
 		out[i][fLogP], out[i][fRaw] = s.LogP, s.Raw
 		is(out[i], fBeam, s.Beam)
 	}
-	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}, {fLogP, fLogPGap}, {fRaw, fRawGap}} {
+	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}, {fLogP, fLogPGap}, {fRaw, fRawGap}, {fApposedCosine, fApposedGap}} {
 		gap(out, g[0], g[1])
 	}
 	for i := range out {
@@ -220,13 +189,15 @@ func gap(rows [][]float32, of, into int) {
 	}
 }
 
-// names compares the query with the names of a concept and keeps what the nearest by words says.
+// names compares the query with the names of a concept, those of the mention's group where it has any, and keeps what the nearest by words says.
 func (r *Ranker) names(f []float32, q shape, raw string, m Mention, e *entry) {
 	short := len(raw) >= 2 && len(raw) <= 6 && !strings.Contains(raw, " ")
 	best := float32(-1)
+	elsewhere := !slices.Contains(e.groups, m.Group)
+	is(f, fElsewhere, elsewhere)
 	for i := range e.names {
 		n := &e.names[i]
-		if n.group != "" && n.group != m.Group {
+		if !elsewhere && n.group != "" && n.group != m.Group {
 			continue
 		}
 		is(f, fExact, n.key == q.key)
@@ -275,31 +246,6 @@ func (r *Ranker) remembered(f []float32, q shape, raw, group string, concept int
 		if t := &k.strings[i]; len(t.words) > 0 && t.inDoc[blind.Document] < t.count {
 			c := r.Vocabulary.compare(q.words, t.words)
 			f[fTrainSoft] = max(f[fTrainSoft], harmonic(c.softQ, c.softN))
-		}
-	}
-}
-
-// around is what the rest of the document has to do with a concept.
-func (r *Ranker) around(f []float32, d *Document, q shape, concept int, e *entry) {
-	for _, a := range d.anchors {
-		switch {
-		case a.key == q.key:
-		case a.concept == concept:
-			f[fAnchors]++
-			if len(a.words) > 0 && len(q.words) > 0 {
-				_, soft, _ := r.Vocabulary.covered(q.words, a.words)
-				f[fAnchorWords] = max(f[fAnchorWords], soft)
-			}
-		case slices.Contains(r.kb.ParentsOf(a.concept), concept):
-			f[fAnchorChild]++
-		case slices.Contains(e.parents, a.concept):
-			f[fAnchorParent]++
-		}
-	}
-	for i := range e.names {
-		if n := &e.names[i]; len(n.key) > 4 && n.key != q.key && strings.Contains(d.lower, n.key) {
-			f[fInText] = 1
-			return
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Options struct {
 	Candidates int     // by cosine, and half as many by the cosine of names alone; default 16
 	Variants   int     // queries with a word replaced by a synonym; default 8
 	EachAdds   int     // candidates that each of them adds; default 2
+	Elsewhere  int     // by cosine, of every group that is not the mention's: annotators and knowledge bases group differently; default 3
 	Hide       float64 // part of the training mentions that are seen again with their concept's annotations hidden; default 0.5
 	Boost      BoostOptions
 }
@@ -42,6 +43,7 @@ func (o Options) WithDefaults() Options {
 	set(&o.Candidates, 16)
 	set(&o.Variants, 8)
 	set(&o.EachAdds, 2)
+	set(&o.Elsewhere, 3)
 	if o.Hide == 0 {
 		o.Hide = 0.5
 	}
@@ -74,13 +76,11 @@ func (r *Ranker) Grow(lists []List) Trees { return Boost(lists, features, r.opt.
 // Hide is the part of the training mentions to be seen again with their concept hidden.
 func (r *Ranker) Hide() float64 { return r.opt.Hide }
 
-// Candidates returns the concepts that stage 0 proposes for a mention as it is, then those it proposes when a word is replaced by a
-// synonym; these are the first n. Then come the concepts of also that are not among them, with what stage 0 says of them.
-func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (out []lexical.Candidate, n int) {
-	var varied []lexical.Candidate // before the search proper, which ends with the next
-	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
-		varied = append(varied, r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v)...)
-	}
+// Candidates returns the concepts that stage 0 proposes for a mention of d as it is, then those of other groups, then those that it proposes
+// when a word is replaced by a synonym, and for what the text says beside the mention; these are the first n. Then come the concepts of
+// also that are not among them, with what stage 0 says of them.
+func (r *Ranker) Candidates(s *lexical.Scratch, d *Document, m Mention, also ...int) (out []lexical.Candidate, n int) {
+	elsewhere, varied := r.elsewhere(s, m), r.varied(s, d, m) // before the search proper, which ends with the next
 	found := r.stage0.Search(s, m.Group, m.Surface)
 	out = found.Best(r.opt.Candidates)
 	add := func(c lexical.Candidate) {
@@ -95,8 +95,8 @@ func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (out []l
 	for _, c := range found.BestByName(r.opt.Candidates / 2) {
 		add(c)
 	}
-	for _, c := range varied { // the cosine to the mention itself is another, or nothing
-		add(lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
+	for _, c := range slices.Concat(elsewhere, varied) {
+		add(c)
 	}
 	n = len(out)
 	for _, c := range also {
@@ -105,8 +105,40 @@ func (r *Ranker) Candidates(s *lexical.Scratch, m Mention, also ...int) (out []l
 	return out, n
 }
 
-// SourceSynonym is the source of a candidate that only a synonym of one of the mention's words led to.
-const SourceSynonym = "synonym"
+// elsewhere are the nearest concepts of the groups that are not the mention's.
+func (r *Ranker) elsewhere(s *lexical.Scratch, m Mention) (out []lexical.Candidate) {
+	for _, g := range r.kb.Groups() {
+		if g != m.Group {
+			out = append(out, r.stage0.Retrieve(s, g, r.opt.Elsewhere, m.Surface)...)
+		}
+	}
+	return out
+}
+
+// varied are the concepts near to what else could be written for the mention. Their cosine to the mention itself is another, or nothing.
+func (r *Ranker) varied(s *lexical.Scratch, d *Document, m Mention) (out []lexical.Candidate) {
+	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
+		for _, c := range r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v) {
+			out = append(out, lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
+		}
+	}
+	list := d.apposed[terminology.Normalize(m.Surface)]
+	for _, o := range list[:min(maxApposed, len(list))] {
+		for _, c := range r.stage0.Retrieve(s, o.group, apposedAdds, o.surface) {
+			out = append(out, lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceApposed})
+		}
+		if o.concept >= 0 {
+			out = append(out, lexical.Candidate{Concept: o.concept, Source: SourceApposed})
+		}
+	}
+	return out
+}
+
+// Sources of candidates that string comparison with the mention itself did not lead to.
+const (
+	SourceSynonym = "synonym" // a word of the mention was replaced by a synonym
+	SourceApposed = "apposed" // the text says the mention a second time, beside it in brackets
+)
 
 // Scores returns the log-odds of each candidate, up to a constant of the mention.
 // said is what a model says of each, for a ranker that was trained with that; nil for others.

@@ -93,22 +93,67 @@ func testRanker(t *testing.T) *Ranker {
 func TestSynonymsBringCandidates(t *testing.T) {
 	r := testRanker(t)
 	var s lexical.Scratch
-	list, n := r.Candidates(&s, Mention{Text: "kidney agenesis", Surface: "kidney agenesis", Group: "Disorders"}, 4)
+	list, n := r.Candidates(&s, &Document{}, Mention{Text: "kidney agenesis", Surface: "kidney agenesis", Group: "Disorders"}, 4)
 	at := slices.IndexFunc(list, func(c lexical.Candidate) bool { return r.kb.ID(c.Concept) == "D4" })
 	if at < 0 || at >= n || n != len(list)-1 || list[n].Concept != 4 {
 		t.Errorf("%d proposed of %+v", n, list)
 	}
 }
 
+// A mention in brackets beside another brings that one's concept, and says so; one further on, or of another group, does not.
+func TestAppositionBringsCandidates(t *testing.T) {
+	r := testRanker(t)
+	for text, want := range map[string]bool{"stiffness ( podagra ) again": true, "stiffness [podagra]": true, "podagra (stiffness)": true, "stiffness, (podagra)": false,
+		"stiffness (podagra or else)": false, "stiffness podagra": false} {
+		at := func(s string) Mention {
+			i := strings.Index(text, s)
+			return Mention{Text: s, Surface: s, Group: "Disorders", Start: i, End: i + len(s)}
+		}
+		q := at("stiffness")
+		d := r.NewDocument([]Mention{q, at("podagra")}, text, lexical.Blind{})
+		var s lexical.Scratch
+		list, n := r.Candidates(&s, d, q, 0)
+		i := slices.IndexFunc(list[:n], func(c lexical.Candidate) bool { return r.kb.ID(c.Concept) == "D5" && c.Source == SourceApposed })
+		if i >= 0 != want {
+			t.Fatalf("%s: %+v", text, list)
+		}
+		f := r.Features(d, q, list, nil)
+		if got := f[max(i, 0)]; want && (got[fApposedIs] != 1 || got[fApposedCosine] < 0.999 || got[fApposedGap] != 0) || f[len(f)-1][fApposedIs] != 0 || (f[len(f)-1][fApposed] == 1) != want {
+			t.Errorf("%s: %v", text, f)
+		}
+	}
+}
+
+// A concept that the knowledge base has in another group is a candidate, and its names count.
+func TestOtherGroups(t *testing.T) {
+	b := terminology.NewBuilder()
+	for i, g := range []string{"Finding", "Disease"} {
+		b.Add(terminology.Concept{ID: "D" + strconv.Itoa(i), Types: []terminology.SemanticType{{Name: g, Group: g}}, Names: []terminology.Name{{Text: []string{"fever", "gout"}[i], Language: "en", Preferred: true}}})
+	}
+	k, _ := b.Build()
+	r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true}), nil, Options{})
+	m := Mention{Text: "gout", Surface: "gout", Group: "Finding"}
+	d := r.NewDocument([]Mention{m}, "gout", lexical.Blind{})
+	list, n := r.Candidates(&lexical.Scratch{}, d, m)
+	if n != 1 || r.kb.ID(list[0].Concept) != "D1" {
+		t.Fatalf("%+v", list)
+	}
+	if f := r.Features(d, m, list, nil)[0]; f[fElsewhere] != 1 || f[fExact] != 1 {
+		t.Errorf("elsewhere %g, exact %g", f[fElsewhere], f[fExact])
+	}
+}
+
 // A blind search must describe a mention exactly as if the hidden annotations did not exist.
 func TestBlindEqualsAbsent(t *testing.T) {
 	k := kb(t)
-	m := Mention{Text: "bad kidneys", Surface: "bad kidneys", Group: "Disorders"}
+	m := Mention{Text: "bad kidneys", Surface: "bad kidneys", Group: "Disorders", End: 11}
+	all := []Mention{m, {Text: "big toe pain", Surface: "big toe pain", Group: "Disorders", Start: 13, End: 25}, {Text: "gout", Surface: "gout", Group: "Disorders", Start: 31, End: 35}}
 	describe := func(o []lexical.Observation, blind lexical.Blind) [][]float32 {
 		r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: o}), o, Options{})
 		s := lexical.Scratch{Blind: blind}
-		list, _ := r.Candidates(&s, m)
-		return r.Features(r.NewDocument([]Mention{m, {Text: "gout", Surface: "gout", Group: "Disorders"}}, "bad kidneys and gout", blind), m, list, nil)
+		d := r.NewDocument(all, "bad kidneys (big toe pain) and gout", blind)
+		list, _ := r.Candidates(&s, d, m)
+		return r.Features(d, m, list, nil)
 	}
 	for _, c := range []struct {
 		blind lexical.Blind
@@ -186,8 +231,9 @@ func TestFile(t *testing.T) {
 	var s lexical.Scratch
 	for i := range r.kb.Len() {
 		m := Mention{Text: r.kb.Concept(i).Names[0].Text, Surface: r.kb.Concept(i).Names[0].Text, Group: "Disorders"}
-		c, _ := r.Candidates(&s, m)
-		l := List{X: r.Features(r.NewDocument([]Mention{m}, m.Text, lexical.Blind{}), m, c, nil)}
+		d := r.NewDocument([]Mention{m}, m.Text, lexical.Blind{})
+		c, _ := r.Candidates(&s, d, m)
+		l := List{X: r.Features(d, m, c, nil)}
 		for _, x := range c {
 			l.Gold = append(l.Gold, x.Concept == i)
 		}

@@ -55,7 +55,10 @@ func ReadPath(name, format string, opt corpus.ReadOptions) ([]corpus.Document, [
 		return bigbio.ReadParquet(f, st.Size(), filepath.Base(name), opt)
 	case "table", "csv":
 		if opt.Texts == nil {
-			opt.Texts = os.DirFS(filepath.Dir(name))
+			var err error
+			if opt.Texts, err = OpenTexts(filepath.Dir(name)); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	f, err := os.Open(name)
@@ -68,6 +71,39 @@ func ReadPath(name, format string, opt corpus.ReadOptions) ([]corpus.Document, [
 		return nil, nil, &text.SyntaxError{File: base, Msg: err.Error()}
 	}
 	return read(in, format, base, opt)
+}
+
+// OpenTexts opens what holds the texts of a table's documents: a folder of .txt files, or a corpus in PubTator format, whose annotations
+// are passed over.
+func OpenTexts(name string) (corpus.Texts, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		return os.DirFS(name).(fs.ReadFileFS), nil // as its documentation promises
+	}
+	docs, _, err := ReadPath(name, "pubtator", corpus.ReadOptions{})
+	if err != nil {
+		return nil, err
+	}
+	out := texts{}
+	for i := range docs {
+		out[docs[i].ID+".txt"] = docs[i].Text
+	}
+	return out, nil
+}
+
+// texts are documents' texts by name.
+type texts map[string]string
+
+// ReadFile returns a text.
+func (t texts) ReadFile(name string) ([]byte, error) {
+	s, ok := t[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return []byte(s), nil
 }
 
 // expand unpacks a gzipped file, recognised by its first bytes, and drops the ending .gz of its name.

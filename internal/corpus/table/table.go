@@ -27,6 +27,9 @@ const (
 	alternative = "|"
 )
 
+// noColumn, mapped to, says that a column of that heading is something else.
+const noColumn = "-"
+
 // Columns returns the headings that mean the same; the key is our name of the column.
 func Columns() map[string][]string {
 	return map[string][]string{
@@ -187,7 +190,11 @@ func (p *parser) cells(cells []string) error {
 func (p *parser) heading(cells []string) error {
 	p.col = map[string]int{}
 	for ours, list := range Columns() {
-		if name := p.opt.Columns[ours]; name != "" {
+		switch name := p.opt.Columns[ours]; name {
+		case "":
+		case noColumn:
+			continue
+		default:
 			list = []string{name}
 		}
 		for _, name := range list {
@@ -339,7 +346,7 @@ func (p *parser) text(id string) (string, error) {
 	if !fs.ValidPath(id + ".txt") {
 		return "", p.errorf("%q is no file name", id)
 	}
-	b, err := fs.ReadFile(p.opt.Texts, id+".txt")
+	b, err := p.opt.Texts.ReadFile(id + ".txt")
 	if err == nil && !utf8.Valid(b) {
 		err = errors.New("no UTF-8")
 	}

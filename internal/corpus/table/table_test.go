@@ -44,6 +44,21 @@ func TestQuotes(t *testing.T) {
 	}
 }
 
+// TestParts: the mention as annotated stands in parts inside its range, and the sentence beside it is not the document's text.
+func TestParts(t *testing.T) {
+	texts := fstest.MapFS{"1.txt": &fstest.MapFile{Data: []byte("Une hépatite B ou C.")}}
+	in := "doc\tstart\tend\tspans\tmention\ttype\tcodes\tsentence\n1\t4\t19\t4-12;18-19\thépatite C\tE\t1\tUne [hépatite B ou C]{E}.\n1\t4\t19\t\thépatite C\tE\t1\tUne.\n"
+	docs, warnings, err := Read(strings.NewReader(in), "f.tsv", corpus.ReadOptions{Texts: texts, Columns: map[string]string{"context": "-"}})
+	if err != nil || len(warnings) > 0 || len(docs) != 1 || len(docs[0].Mentions) != 2 {
+		t.Fatal(docs, warnings, err)
+	}
+	for _, m := range docs[0].Mentions {
+		if m.Text != "hépatite C" || len(m.Spans) != 2 {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
 func TestColumnsByName(t *testing.T) {
 	csv := "note,what,where,id\n\"La gota, otra vez.\",gota,D,90\nLa gota y la gota.,gota,D,90\n"
 	opt := corpus.ReadOptions{Columns: map[string]string{"context": "note", "mention": "what", "type": "where", "code": "id"}}

@@ -25,6 +25,15 @@ func ReadIDs(r io.Reader) ([]string, error) {
 	return out, sc.Err()
 }
 
+// Reassign makes the documents of one split another's.
+func Reassign(docs []Document, from, to string) {
+	for i := range docs {
+		if docs[i].Split == from {
+			docs[i].Split = to
+		}
+	}
+}
+
 // Assign puts the documents of some IDs into a split and reports IDs that no document has.
 func Assign(docs []Document, split string, ids []string) []text.Warning {
 	missing := map[string]bool{}

@@ -30,6 +30,7 @@ type Config struct {
 	Data   string   `toml:"data"`  // folder of the input files; default: the config's own
 	KB     KB       `toml:"kb"`
 	Corpus []Corpus `toml:"corpus"`
+	Refit  bool     `toml:"refit"` // train on the development documents too, once everything is chosen; nothing is tuned on them then
 	Synth  Synth    `toml:"synth"`
 	Train  Train    `toml:"train"` // defaults of every model
 	Models []Train  `toml:"model"` // variants that are compared; default: one, as [train] says
@@ -285,6 +286,9 @@ func (c *Config) check(name string) error {
 		c.Seeds = []uint64{1}
 	}
 	c.Link.Split = cmp.Or(c.Link.Split, "test")
+	if c.Refit && c.Link.Split == "dev" {
+		return fmt.Errorf("%s: refit trains on the development documents, so that they cannot be linked as a test: set link.split to test, or refit to false", name)
+	}
 	if len(c.Link.Modes) == 0 {
 		c.Link.Modes = []string{"free", "beam-trie", "hybrid"}
 	}

@@ -55,6 +55,31 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// With refit the development documents are training documents, and nobody can take them for a test.
+func TestRefit(t *testing.T) {
+	docs := func(refit string) (train, dev, test int) {
+		cfg, err := LoadConfig("../demo/data/demo.toml", []string{"refit=" + refit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &runner{ctx: t.Context(), cfg: cfg, opt: Options{Out: t.TempDir(), Log: t.Logf}}
+		d, err := r.prepare()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.k.Close()
+		return len(d.train), len(d.dev), len(d.test)
+	}
+	train, dev, test := docs("false")
+	all, none, same := docs("true")
+	if dev == 0 || all != train+dev || none != 0 || same != test {
+		t.Errorf("%d, %d, %d documents, refitted %d, %d, %d", train, dev, test, all, none, same)
+	}
+	if _, err := ParseConfig([]byte(sample), "x.toml", []string{"refit=true", "link.split=dev"}); err == nil || !strings.Contains(err.Error(), "refit") {
+		t.Errorf("development documents that were trained on are linked: %v", err)
+	}
+}
+
 // Every config that is shipped decodes.
 func TestShippedConfigs(t *testing.T) {
 	paths, err := filepath.Glob("../../configs/*.toml")

@@ -120,6 +120,9 @@ func (r *runner) importCorpus(kb *stage, k *terminology.KB) (*stage, []corpus.Do
 	if err != nil {
 		return nil, nil, err
 	}
+	if r.cfg.Refit {
+		inputsOf["refit"] = "dev is train"
+	}
 	maps.Copy(inputs, inputsOf)
 	s, err := r.do("corpus", r.cfg.Name, 0, r.cfg.Corpus, inputs, func(f *artifact.Folder) error {
 		var all []corpus.Document
@@ -131,6 +134,9 @@ func (r *runner) importCorpus(kb *stage, k *terminology.KB) (*stage, []corpus.Do
 			}
 			if c.Groups == "gold" {
 				goldGroups(docs, k, r.cfg.Link.GroupMap)
+			}
+			if r.cfg.Refit {
+				corpus.Reassign(docs, "dev", "train")
 			}
 			all, warnings = append(all, docs...), append(warnings, w...)
 		}

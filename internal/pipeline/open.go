@@ -104,13 +104,20 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	if opt.Mode == link.Ranked {
 		rankerDir, weights = rec.Ranker, cmp.Or(rec.Ranked, weights)
 	}
-	for _, p := range []string{rec.Corpus, rankerDir, m.Model, m.Trie, weights} {
+	verify := func(p string) (*artifact.Manifest, error) {
+		return artifact.VerifyBut(filepath.Join(dir, p), func(file string) bool { return !opt.Verify && checkpoint.IsWeights(file) })
+	}
+	for _, p := range []string{rec.Corpus, rankerDir, m.Trie, weights} {
 		if p == "" {
 			continue
 		}
-		if _, err := artifact.VerifyBut(filepath.Join(dir, p), func(file string) bool { return !opt.Verify && checkpoint.IsWeights(file) }); err != nil {
+		if _, err := verify(p); err != nil {
 			return nil, err
 		}
+	}
+	modelMan, err := verify(m.Model)
+	if err != nil {
+		return nil, err
 	}
 	kb, err := terminology.Open(filepath.Join(dir, rec.KB, terminology.FileName))
 	if err != nil {
@@ -124,11 +131,7 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	if err != nil {
 		return nil, err
 	}
-	hash, err := artifact.HashFile(filepath.Join(dir, m.Model, tokenizer.FileName))
-	if err != nil {
-		return nil, err
-	}
-	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), trieOf{hash.SHA256, kbMan.Hash()})
+	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), trieOf{modelMan.Files[tokenizer.FileName].SHA256, kbMan.Hash()})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
@@ -220,12 +221,20 @@ func repeated(x *row, times int) []prediction.Prediction {
 	return out
 }
 
+// note is the config's, and what readers of the figures must know.
+func (r *runner) note() string {
+	if !r.cfg.Refit {
+		return r.cfg.Note
+	}
+	return strings.TrimSpace(r.cfg.Note + " The development documents were trained on as well (refit): what was chosen was chosen before, without the test documents.")
+}
+
 func (r *runner) report(d *data, systems []*System, models []*fitted, docs []corpus.Document) (*report.Report, error) {
 	rows, err := r.rows(systems)
 	if err != nil {
 		return nil, err
 	}
-	rep := &report.Report{Title: r.cfg.Name, Note: r.cfg.Note, Program: r.opt.Program, Split: r.cfg.Link.Split, Documents: len(docs),
+	rep := &report.Report{Title: r.cfg.Name, Note: r.note(), Program: r.opt.Program, Split: r.cfg.Link.Split, Documents: len(docs),
 		Protocol: rows[0].res.Protocol, Lenient: rows[0].res.Lenient}
 	for _, x := range rows {
 		out := report.Row{System: x.name, Model: x.model, Mode: x.mode, Seeds: len(x.seeds), Overall: x.res.Overall, Strata: x.res.Strata, Selective: x.res.Selective, Verdicts: x.res.Verdicts}

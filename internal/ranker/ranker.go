@@ -28,7 +28,7 @@ type Options struct {
 	Candidates int     // by cosine, and half as many by the cosine of names alone; default 16
 	Variants   int     // queries with a word replaced by a synonym; default 8
 	EachAdds   int     // candidates that each of them adds; default 2
-	Elsewhere  int     // by cosine, of every group that is not the mention's: annotators and knowledge bases group differently; default 3
+	Elsewhere  int     // by cosine, of every group that is not the mention's, where annotators group otherwise than the knowledge base; default 3
 	Hide       float64 // part of the training mentions that are seen again with their concept's annotations hidden; default 0.5
 	Boost      BoostOptions
 }
@@ -61,13 +61,29 @@ type Ranker struct {
 	kb     *terminology.KB
 	stage0 *lexical.Retriever
 	memory *memory
+	others bool     // other groups are searched
 	cache  sync.Map // concept -> *entry
 	cached atomic.Int64
 }
 
 // New prepares a ranker without trees. stage0 must hold the same observations.
 func New(kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation, opt Options) *Ranker {
-	return &Ranker{Vocabulary: Learn(kb), opt: opt.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}
+	return &Ranker{Vocabulary: Learn(kb), opt: opt.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs), others: regrouped(kb, obs)}
+}
+
+// regroupedShare is the part of the training annotations from which on other groups are searched: the search costs as much again for each,
+// and where fewer cross, nothing is learnt about them.
+const regroupedShare = 0.005
+
+// regrouped reports whether annotations cross groups: mean concepts that the knowledge base has in other groups than theirs.
+func regrouped(kb *terminology.KB, obs []lexical.Observation) bool {
+	n := 0
+	for _, o := range obs {
+		if !slices.Contains(kb.Concept(o.Concept).Groups(), o.Group) {
+			n++
+		}
+	}
+	return float64(n) > regroupedShare*float64(len(obs))
 }
 
 // Grow grows trees on lists of Features.
@@ -105,10 +121,10 @@ func (r *Ranker) Candidates(s *lexical.Scratch, d *Document, m Mention, also ...
 	return out, n
 }
 
-// elsewhere are the nearest concepts of the groups that are not the mention's.
+// elsewhere are the nearest concepts of the groups that are not the mention's, where annotations cross groups.
 func (r *Ranker) elsewhere(s *lexical.Scratch, m Mention) (out []lexical.Candidate) {
 	for _, g := range r.kb.Groups() {
-		if g != m.Group {
+		if r.others && g != m.Group {
 			out = append(out, r.stage0.Retrieve(s, g, r.opt.Elsewhere, m.Surface)...)
 		}
 	}
@@ -188,7 +204,7 @@ func Open(path string, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexi
 			return nil, fmt.Errorf("reading ranker %s: tree %d: %w", path, i, err)
 		}
 	}
-	return &Ranker{Vocabulary: f.Vocabulary, Trees: f.Trees, Informed: f.Informed, opt: f.Options.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs)}, nil
+	return &Ranker{Vocabulary: f.Vocabulary, Trees: f.Trees, Informed: f.Informed, opt: f.Options.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs), others: regrouped(kb, obs)}, nil
 }
 
 // check refuses a tree that would not end or would look outside its arrays.

@@ -124,15 +124,19 @@ func TestAppositionBringsCandidates(t *testing.T) {
 	}
 }
 
-// A concept that the knowledge base has in another group is a candidate, and its names count.
+// Where annotations cross groups, a concept that the knowledge base has in another group is a candidate, and its names count.
 func TestOtherGroups(t *testing.T) {
 	b := terminology.NewBuilder()
 	for i, g := range []string{"Finding", "Disease"} {
 		b.Add(terminology.Concept{ID: "D" + strconv.Itoa(i), Types: []terminology.SemanticType{{Name: g, Group: g}}, Names: []terminology.Name{{Text: []string{"fever", "gout"}[i], Language: "en", Preferred: true}}})
 	}
 	k, _ := b.Build()
-	r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true}), nil, Options{})
-	m := Mention{Text: "gout", Surface: "gout", Group: "Finding"}
+	stage0, m := lexical.NewRetriever(k, lexical.Options{Names: true}), Mention{Text: "gout", Surface: "gout", Group: "Finding"}
+	r := New(k, stage0, nil, Options{})
+	if list, _ := r.Candidates(&lexical.Scratch{}, r.NewDocument(nil, "", lexical.Blind{}), m); len(list) > 0 {
+		t.Errorf("%+v though no annotation crosses groups", list)
+	}
+	r = New(k, stage0, []lexical.Observation{{Surface: "big toe pain", Concept: 1, Group: "Finding"}}, Options{})
 	d := r.NewDocument([]Mention{m}, "gout", lexical.Blind{})
 	list, n := r.Candidates(&lexical.Scratch{}, d, m)
 	if n != 1 || r.kb.ID(list[0].Concept) != "D1" {

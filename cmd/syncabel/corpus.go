@@ -35,6 +35,7 @@ type corpusIn struct {
 	Prefix      string            `help:"Put before codes without a colon."`
 	Texts       string            `help:"Format table: folder of the .txt files, or a corpus in PubTator format with the texts; default: the table's own folder." type:"path"`
 	Columns     map[string]string `help:"Format table: our name of a column and the file's, e.g. --columns 'context=note;code=concept'; - for none."`
+	Series      string            `help:"Pattern of what documents of one series (a patient, a leaflet) have in common in their IDs, in parentheses: ^(P[0-9]+)- for P12-3."`
 	Database    string            `help:"Format bigbio: only codes of this db_name."`
 	Identifiers []string          `help:"Format bioc: infons that hold the code."`
 	Corrections string            `help:"Table of wrong or retired codes and what replaces them." type:"path"`
@@ -46,7 +47,7 @@ type corpusIn struct {
 
 func (c *corpusIn) config(paths []string) pipeline.Corpus {
 	return pipeline.Corpus{Format: c.Format, Language: c.Language, Train: c.Train, Dev: c.Dev, Test: c.Test, All: paths, IDs: c.IDs, Composite: c.Composite,
-		Alternative: c.Alternative, Prefix: c.Prefix, Texts: c.Texts, Columns: c.Columns, Database: c.Database, Identifiers: c.Identifiers, Corrections: c.Corrections}
+		Alternative: c.Alternative, Prefix: c.Prefix, Texts: c.Texts, Columns: c.Columns, Series: c.Series, Database: c.Database, Identifiers: c.Identifiers, Corrections: c.Corrections}
 }
 
 func (c *corpusIn) read(a *app, paths []string) ([]corpus.Document, error) {
@@ -263,7 +264,7 @@ type corpusSplitCmd struct {
 
 // Help shows an example.
 func (corpusSplitCmd) Help() string {
-	return "A document's split depends on its ID and the seed alone: it stays when others come or go.\n\nExample:\n  syncabel corpus split --format brat --shares 80,10,10 --out corpus/notes notes/"
+	return "A document's split depends on its ID, or its series, and the seed alone: it stays when others come or go, and series stay together.\n\nExample:\n  syncabel corpus split --format brat --shares 80,10,10 --out corpus/notes notes/"
 }
 
 // Run divides a corpus.

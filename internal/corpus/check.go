@@ -13,10 +13,10 @@ import (
 const leakWords = 8
 
 // Audit looks for what makes figures wrong: documents that occur twice or in two splits, sentences of dev and test that training
-// has, mentions annotated twice or at borders of white space, one string of a document with several meanings, codes that
+// has, series in two splits, mentions annotated twice or at borders of white space, one string of a document with several meanings, codes that
 // the knowledge base (which may be nil) lacks. Every finding is a warning that names the document.
 func Audit(docs []Document, kb *terminology.KB) []text.Warning {
-	a := &auditor{kb: kb, ids: map[string]int{}, texts: map[string]int{}, sentences: map[string]string{}, unknown: map[string]bool{}}
+	a := &auditor{kb: kb, ids: map[string]int{}, series: map[string]string{}, texts: map[string]int{}, sentences: map[string]string{}, unknown: map[string]bool{}}
 	for i := range docs {
 		if docs[i].Split == "train" {
 			a.learn(&docs[i])
@@ -31,7 +31,8 @@ func Audit(docs []Document, kb *terminology.KB) []text.Warning {
 type auditor struct {
 	kb         *terminology.KB
 	out        []text.Warning
-	ids, texts map[string]int // -> number of the document
+	ids, texts map[string]int    // -> number of the document
+	series     map[string]string // -> split of its first document; "-" once told
 	sentences  map[string]string
 	unknown    map[string]bool
 }
@@ -67,6 +68,12 @@ func (a *auditor) document(docs []Document, i int) {
 		a.warn(kind, "documents %q (%s) and %q (%s) have the same text", docs[j].ID, docs[j].Split, d.ID, d.Split)
 	} else {
 		a.texts[k] = i
+	}
+	if s, ok := a.series[d.Series]; d.Series != "" && ok && s != d.Split && s != "-" {
+		a.warn("leakage", "documents of the series %q are in splits %q and %q, %q among them", d.Series, s, d.Split, d.ID)
+		a.series[d.Series] = "-"
+	} else if !ok {
+		a.series[d.Series] = d.Split
 	}
 	if d.Split == "dev" || d.Split == "test" {
 		a.leaks(d)

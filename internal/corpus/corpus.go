@@ -6,6 +6,7 @@
 package corpus
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"syncabel/internal/text"
@@ -19,9 +20,14 @@ type Document struct {
 	Text     string    `json:"text"`               // whole text, valid UTF-8
 	Passages []Passage `json:"passages,omitempty"` // in order, not overlapping; empty means one passage: the whole text
 	Mentions []Mention `json:"mentions"`
+	// Series names what the document is a part of, with others: a patient, a leaflet. Empty where it stands alone.
+	Series string `json:"series,omitempty"`
 	// Meta are the keys of a JSON format that mean nothing here and are written back untouched.
 	Meta map[string]json.RawMessage `json:"meta,omitempty"`
 }
+
+// Whole is what the document belongs to: its series, or itself. What must not have seen a document must not have seen others of it.
+func (d *Document) Whole() string { return cmp.Or(d.Series, d.ID) }
 
 // A Passage is a part of a document's text such as its title or its abstract.
 type Passage struct {

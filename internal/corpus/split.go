@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,6 +35,32 @@ func Reassign(docs []Document, from, to string) {
 	}
 }
 
+// Folds deals documents into n parts in their order, those of one series into the same.
+func Folds(docs []Document, n int) [][]Document {
+	out := make([][]Document, n)
+	part := map[string]int{}
+	for i := range docs {
+		w := docs[i].Whole()
+		k, ok := part[w]
+		if !ok {
+			k = len(part) % n
+			part[w] = k
+		}
+		out[k] = append(out[k], docs[i])
+	}
+	return out
+}
+
+// SetSeries makes what a pattern finds in a document's ID its series: the first group in parentheses, or all of it. Documents whose ID it
+// does not match stand alone.
+func SetSeries(docs []Document, pattern *regexp.Regexp) {
+	for i := range docs {
+		if m := pattern.FindStringSubmatch(docs[i].ID); m != nil {
+			docs[i].Series = m[min(1, len(m)-1)]
+		}
+	}
+}
+
 // Assign puts the documents of some IDs into a split and reports IDs that no document has.
 func Assign(docs []Document, split string, ids []string) []text.Warning {
 	missing := map[string]bool{}
@@ -54,8 +81,8 @@ func Assign(docs []Document, split string, ids []string) []text.Warning {
 	return []text.Warning{{Kind: "missing-document", Msg: fmt.Sprintf("split %s: %d of %d listed documents are not in the corpus, first %q", split, len(missing), len(ids), first)}}
 }
 
-// Divide puts every document into train, dev or test by a hash of its ID and the seed: a document stays in its split when others
-// come or go, and the mentions of a document never part. The shares need not add up to 1; they are met on average.
+// Divide puts every document into train, dev or test by a hash of its ID, or its series', and the seed: a document stays in its split when
+// others come or go, and neither the mentions of a document nor the documents of a series ever part. The shares need not add up to 1; they are met on average.
 func Divide(docs []Document, train, dev, test float64, seed uint64) error {
 	total := train + dev + test
 	if train < 0 || dev < 0 || test < 0 || total <= 0 {
@@ -63,7 +90,7 @@ func Divide(docs []Document, train, dev, test float64, seed uint64) error {
 	}
 	for i := range docs {
 		h := fnv.New64a()
-		fmt.Fprintf(h, "%d\x00%s", seed, docs[i].ID)
+		fmt.Fprintf(h, "%d\x00%s", seed, docs[i].Whole())
 		x := h.Sum64() // FNV leaves its high bits of short keys alike: mix them (splitmix64)
 		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 		x = (x ^ x>>27) * 0x94d049bb133111eb

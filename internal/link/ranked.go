@@ -151,7 +151,7 @@ type look struct {
 
 func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand) ([]Lesson, error) {
 	defer func() { l.scr.Blind = lexical.Blind{} }()
-	l.scr.Blind = lexical.Blind{Document: d.ID}
+	l.scr.Blind = lexical.Blind{Document: d.Whole()}
 	tasks, err := l.tasks([]corpus.Document{*d})
 	if err != nil {
 		return nil, err
@@ -161,9 +161,9 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 		if t.mention.NIL() || l.outside(t) {
 			continue
 		}
-		looks = append(looks, &look{*t, lexical.Blind{Document: d.ID}})
+		looks = append(looks, &look{*t, lexical.Blind{Document: d.Whole()}})
 		if c, ok := l.kb.Index(t.mention.Gold[0][0]); ok && rng.Float64() < l.ranker.Hide() {
-			looks = append(looks, &look{*t, lexical.Blind{Document: d.ID, Concept: c + 1}})
+			looks = append(looks, &look{*t, lexical.Blind{Document: d.Whole(), Concept: c + 1}})
 		}
 	}
 	for _, k := range looks {
@@ -177,7 +177,7 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 		for _, k := range some {
 			list, said := l.known(&k.task)
 			x := Lesson{seen: l.mentionCase(&k.task), hidden: k.blind.Concept > 0}
-			x.seen.group, x.seen.document = k.group, d.ID
+			x.seen.group, x.seen.document = k.group, d.Whole()
 			x.X, x.Gold = l.ranker.Features(k.around, k.asked(), list, said), x.seen.gold
 			out = append(out, x)
 		}

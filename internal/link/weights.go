@@ -141,7 +141,7 @@ func (l *Linker) Fit(ctx context.Context, dev []corpus.Document, calibration str
 	tasks = slices.DeleteFunc(tasks, l.outside)
 	err = l.each(ctx, tasks, func(t *task) {
 		c := l.mentionCase(t)
-		c.document, c.group = t.doc.ID, t.group
+		c.document, c.group = t.doc.Whole(), t.group
 		all = append(all, c)
 		t.cands = nil
 	})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -83,6 +84,7 @@ type Corpus struct {
 	Prefix      string            `toml:"prefix"`                   // put before codes without a colon
 	Texts       string            `toml:"texts"`                    // of format table: folder of the .txt files, or a corpus in PubTator format with the texts; default the table's own folder
 	Columns     map[string]string `toml:"columns"`                  // of format table: our name of a column -> the file's, "-" for none
+	Series      string            `toml:"series" json:",omitempty"` // pattern of what documents of one series (a patient, a leaflet) have in common in their IDs, in parentheses
 	Database    string            `toml:"database"`                 // of format bigbio: only codes of this db_name
 	Identifiers []string          `toml:"identifiers"`              // of format bioc: infons that hold the code
 	Corrections string            `toml:"corrections"`              // table of wrong or retired codes and what replaces them
@@ -306,6 +308,11 @@ func (c *Config) check(name string) error {
 	}
 	if slices.ContainsFunc(c.Corpus, func(k Corpus) bool { return k.Groups != "" && k.Groups != "gold" }) {
 		return fmt.Errorf("%s: corpus.groups is gold or nothing", name)
+	}
+	for _, k := range c.Corpus {
+		if _, err := regexp.Compile(k.Series); err != nil {
+			return fmt.Errorf("%s: corpus.series is no pattern: %w", name, err)
+		}
 	}
 	if len(c.Corpus) == 0 {
 		return fmt.Errorf("%s: there is no [[corpus]]", name)

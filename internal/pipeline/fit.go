@@ -450,9 +450,9 @@ func observations(kb *terminology.KB, docs []corpus.Document, l Link) []lexical.
 				continue
 			}
 			g := dataset.GroupOf(kb, m.Type, l.GroupMap)
-			out = append(out, lexical.Observation{Document: docs[i].ID, Surface: m.Text, Concept: c, Group: g})
+			out = append(out, lexical.Observation{Document: docs[i].Whole(), Surface: m.Text, Concept: c, Group: g})
 			if s := dataset.Expand(m.Text, long); s != m.Text {
-				out = append(out, lexical.Observation{Document: docs[i].ID, Surface: s, Concept: c, Group: g})
+				out = append(out, lexical.Observation{Document: docs[i].Whole(), Surface: s, Concept: c, Group: g})
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"syncabel/internal/artifact"
@@ -54,9 +55,16 @@ func ReadCorpus(cfg Corpus, resolve func(string) string) ([]corpus.Document, []t
 	return docs, append(warnings, w...), err
 }
 
-// prepare assigns splits by lists of IDs and mends codes by a table, where the config names them.
+// prepare finds series, assigns splits by lists of IDs and mends codes by a table, where the config names them.
 func prepare(docs []corpus.Document, cfg Corpus, resolve func(string) string) ([]corpus.Document, []text.Warning, error) {
 	var warnings []text.Warning
+	if cfg.Series != "" {
+		pattern, err := regexp.Compile(cfg.Series)
+		if err != nil {
+			return nil, nil, fmt.Errorf("importing corpus: series: %w", err)
+		}
+		corpus.SetSeries(docs, pattern)
+	}
 	for _, split := range slices.Sorted(maps.Keys(cfg.IDs)) {
 		err := open(resolve(cfg.IDs[split]), func(f *os.File) error {
 			ids, err := corpus.ReadIDs(f)

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"syncabel/internal/corpus"
 	"syncabel/internal/dataset"
 	"syncabel/internal/lexical"
@@ -16,15 +18,9 @@ const memoryFolds = 5
 // stage 0 for the model itself costs nothing and errs about as often.
 func (r *runner) remembered(d *data) (func(doc, mention string) string, error) {
 	out := map[[2]string]string{}
-	for k := range memoryFolds {
-		var held, rest []corpus.Document
-		for i, doc := range d.train {
-			if i%memoryFolds == k {
-				held = append(held, doc)
-			} else {
-				rest = append(rest, doc)
-			}
-		}
+	parts := corpus.Folds(d.train, memoryFolds)
+	for k, held := range parts {
+		rest := slices.Concat(slices.Delete(slices.Clone(parts), k, k+1)...)
 		stage0 := lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, rest, r.cfg.Link)})
 		l := r.cfg.Link
 		linker, err := link.New(link.Parts{KB: d.k, Stage0: stage0},

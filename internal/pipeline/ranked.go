@@ -98,13 +98,13 @@ func (r *runner) writeRanker(a *artifact.Folder, k *ranker.Ranker, lessons []lin
 // informed returns the data with a ranker that hears the model, where ranker.folds asks for one: its trees learn from what models say that
 // have not seen the documents. These models are of the first seed; one ranker serves all.
 func (r *runner) informed(d *data, cfg Train) (*data, error) {
-	folds := r.cfg.Ranker.Folds
-	if d.ranker == nil || folds < 2 || len(d.train) < folds {
+	if d.ranker == nil || r.cfg.Ranker.Folds < 2 {
 		return d, nil
 	}
-	parts := make([][]corpus.Document, folds)
-	for i := range d.train {
-		parts[i%folds] = append(parts[i%folds], d.train[i])
+	parts := slices.DeleteFunc(corpus.Folds(d.train, r.cfg.Ranker.Folds), func(p []corpus.Document) bool { return len(p) == 0 })
+	folds := len(parts)
+	if folds < 2 {
+		return d, nil
 	}
 	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
 	models := make([]*fitted, folds)

@@ -145,6 +145,7 @@ type task struct {
 	cands     []scored
 	heard     *heard
 	around    *ranker.Document // what the ranker knows of the document
+	blind     lexical.Blind    // what stage 0 must not know, of a training mention
 	sentences []text.Span
 	invalid   string // a free answer that is no name
 

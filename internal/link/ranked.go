@@ -53,6 +53,7 @@ func (t *task) asked() ranker.Mention {
 
 // proposed adds the ranker's candidates, and tells those that the beams found how they look to stage 0.
 func (l *Linker) proposed(t *task) {
+	l.scr.Blind = t.blind
 	list, n := l.ranker.Candidates(&l.scr, t.around, t.asked(), t.concepts()...)
 	for i, c := range list {
 		s := t.candidate(c.Concept)
@@ -143,12 +144,6 @@ func Lessons(ctx context.Context, workers []*Linker, docs []corpus.Document, see
 	return slices.Concat(lists...), nil
 }
 
-// look is a training mention with what is hidden from stage 0 when it is looked at.
-type look struct {
-	task
-	blind lexical.Blind
-}
-
 func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand) ([]Lesson, error) {
 	defer func() { l.scr.Blind = lexical.Blind{} }()
 	l.scr.Blind = lexical.Blind{Document: d.Whole()}
@@ -156,29 +151,32 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 	if err != nil {
 		return nil, err
 	}
-	var looks []*look
+	var looks []*task
+	look := func(t *task, hidden int) {
+		c := *t
+		c.blind = lexical.Blind{Document: d.Whole(), Concept: hidden}
+		c.around = l.rankerDocument(d.Text, 0, len(d.Text), tasks, c.blind)
+		looks = append(looks, &c)
+	}
 	for _, t := range tasks {
 		if t.mention.NIL() || l.outside(t) {
 			continue
 		}
-		looks = append(looks, &look{*t, lexical.Blind{Document: d.Whole()}})
+		look(t, 0)
 		if c, ok := l.kb.Index(t.mention.Gold[0][0]); ok && rng.Float64() < l.ranker.Hide() {
-			looks = append(looks, &look{*t, lexical.Blind{Document: d.Whole(), Concept: c + 1}})
+			look(t, c+1)
 		}
-	}
-	for _, k := range looks {
-		k.around = l.rankerDocument(d.Text, 0, len(d.Text), tasks, k.blind)
 	}
 	var out []Lesson
 	for some := range slices.Chunk(looks, l.opt.Batch) {
-		if err := l.lookAt(ctx, some); err != nil {
+		if err := l.gather(ctx, some); err != nil {
 			return nil, err
 		}
-		for _, k := range some {
-			list, said := l.known(&k.task)
-			x := Lesson{seen: l.mentionCase(&k.task), hidden: k.blind.Concept > 0}
-			x.seen.group, x.seen.document = k.group, d.Whole()
-			x.X, x.Gold = l.ranker.Features(k.around, k.asked(), list, said), x.seen.gold
+		for _, t := range some {
+			list, said := l.known(t)
+			x := Lesson{seen: l.mentionCase(t), hidden: t.blind.Concept > 0}
+			x.seen.group, x.seen.document = t.group, d.Whole()
+			x.X, x.Gold = l.ranker.Features(t.around, t.asked(), list, said), x.seen.gold
 			out = append(out, x)
 		}
 	}
@@ -223,27 +221,6 @@ func Learn(k *ranker.Ranker, lessons []Lesson, calibration string) *Weights {
 
 // heldOutFolds is how many times trees are grown for Learn's calibration.
 const heldOutFolds = 2
-
-// lookAt makes the candidates of some looks.
-func (l *Linker) lookAt(ctx context.Context, some []*look) error {
-	batch := make([]*task, len(some))
-	for i, k := range some {
-		batch[i] = &k.task
-	}
-	if l.opt.Mode == Hybrid {
-		if err := l.found(ctx, batch); err != nil {
-			return err
-		}
-	}
-	for _, k := range some {
-		l.scr.Blind = k.blind
-		l.proposed(&k.task)
-	}
-	if l.opt.Mode == Hybrid {
-		return l.names(ctx, batch)
-	}
-	return nil
-}
 
 // outside reports whether Closed leaves a mention out.
 func (l *Linker) outside(t *task) bool {

@@ -37,12 +37,6 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 			l.listed(t, l.opt.Keep)
 		}
 		return nil
-	case Ranked:
-		for _, t := range batch {
-			l.proposed(t)
-			l.ranked(t)
-		}
-		return nil
 	case Free, BeamHF:
 		return l.sequences(ctx, batch, l.opt.Mode == BeamHF)
 	case CertifiedTop1:
@@ -51,7 +45,15 @@ func (l *Linker) score(ctx context.Context, batch []*task) error {
 	if l.opt.Mode == BeamTrie {
 		return l.beamSearches(ctx, batch)
 	}
-	return l.union(ctx, batch)
+	if err := l.gather(ctx, batch); err != nil {
+		return err
+	}
+	if l.ranker != nil {
+		for _, t := range batch {
+			l.ranked(t)
+		}
+	}
+	return nil
 }
 
 // beamSearches runs beamTrie for a batch and files what it found.

@@ -22,10 +22,13 @@ type heard struct {
 // maxHeard prompts of some hundred bytes each are remembered before all are forgotten.
 const maxHeard = 1 << 15
 
-// union makes the candidates of Hybrid: what the beams found and what stage 0 proposes, with the exact score of each one's names.
-func (l *Linker) union(ctx context.Context, batch []*task) error {
-	if err := l.found(ctx, batch); err != nil {
-		return err
+// gather makes the candidates of Ranked and Hybrid: what stage 0 proposes and, in Hybrid, what the beams found, with the exact score of each
+// one's names.
+func (l *Linker) gather(ctx context.Context, batch []*task) error {
+	if l.opt.Mode == Hybrid {
+		if err := l.found(ctx, batch); err != nil {
+			return err
+		}
 	}
 	for _, t := range batch {
 		if l.ranker != nil {
@@ -34,13 +37,8 @@ func (l *Linker) union(ctx context.Context, batch []*task) error {
 			l.listed(t, l.opt.Candidates)
 		}
 	}
-	if err := l.names(ctx, batch); err != nil {
-		return err
-	}
-	if l.ranker != nil {
-		for _, t := range batch {
-			l.ranked(t)
-		}
+	if l.opt.Mode == Hybrid {
+		return l.names(ctx, batch)
 	}
 	return nil
 }

@@ -435,7 +435,7 @@ func TestClosed(t *testing.T) {
 		}
 		seen := 0
 		for _, x := range lessons {
-			if !x.hidden {
+			if !x.Hidden {
 				seen++
 			}
 		}

@@ -108,8 +108,7 @@ const unordered = math.MaxInt32
 // A Lesson is what one look at a training mention teaches: the ranker its list, calibration how likely the first candidate is right.
 type Lesson struct {
 	ranker.List
-	seen   mentionCase // without the ranker's log-odds
-	hidden bool        // its concept was
+	seen mentionCase // without the ranker's log-odds
 }
 
 // Lessons makes the ranker's training examples of annotated documents: every mention as if its document had not been annotated, and a
@@ -174,7 +173,8 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 		}
 		for _, t := range some {
 			list, said := l.known(t)
-			x := Lesson{seen: l.mentionCase(t), hidden: t.blind.Concept > 0}
+			x := Lesson{seen: l.mentionCase(t)}
+			x.Hidden = t.blind.Concept > 0
 			x.seen.group, x.seen.document = t.group, d.Whole()
 			x.X, x.Gold = l.ranker.Features(t.around, t.asked(), list, said), x.seen.gold
 			out = append(out, x)
@@ -201,7 +201,7 @@ func Learn(k *ranker.Ranker, lessons []Lesson, calibration string) *Weights {
 		trees := k.Grow(lists(func(x *Lesson) bool { return !in(x) }))
 		for i := range lessons {
 			x := &lessons[i]
-			if x.hidden || !in(x) {
+			if x.Hidden || !in(x) {
 				continue
 			}
 			for j, f := range x.X {

@@ -53,7 +53,7 @@ type stage struct {
 //	5  2026-11: model: borders of sentences; the nearest of several answers is the target
 //	6  2026-11: ranker (2): places for what a model says
 //	7  2026-11: tune: calibration by curves, of mode ranked too
-//	8  2026-11: ranker (3): other groups, what stands in brackets
+//	8  2026-11: ranker (4): other groups, what stands in brackets; three sets of trees where they hear a model
 func stageVersion(kind string) string {
 	switch kind {
 	case "model":
@@ -63,7 +63,7 @@ func stageVersion(kind string) string {
 	case "link":
 		return kind + " 4"
 	case "ranker":
-		return kind + " 3"
+		return kind + " 4"
 	case "kb", "trie", "synth", "eval", "corpus":
 		return kind + " 2"
 	}

@@ -55,8 +55,24 @@ func (o BoostOptions) withDefaults() BoostOptions {
 
 // A List is one mention's candidates: features of each, and which are right.
 type List struct {
-	X    [][]float32
-	Gold []bool
+	X      [][]float32
+	Gold   []bool
+	Hidden bool // the training annotations of its concept were hidden; a model may have learnt from them all the same
+}
+
+// mean returns trees whose score is the mean of several's.
+func mean(list ...Trees) Trees {
+	var out Trees
+	for _, trees := range list {
+		for _, t := range trees {
+			t.Value = slices.Clone(t.Value)
+			for i := range t.Value {
+				t.Value[i] /= float32(len(list))
+			}
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // maxBins is the number of intervals a feature is cut into for finding splits.

@@ -60,7 +60,7 @@ const (
 	fApposedSoft           // as fSoft for the second
 	fApposedCosine         // largest TF-IDF cosine of a name to the second
 	fApposedGap            //
-	fLogP                  // what a language model says: log-probability of the names, renormalised over the trie's children
+	fLogP                  // from here on what a language model says: log-probability of the names, renormalised over the trie's children
 	fLogPGap               //
 	fRaw                   // over the whole vocabulary
 	fRawGap                //

@@ -86,8 +86,34 @@ func regrouped(kb *terminology.KB, obs []lexical.Observation) bool {
 	return float64(n) > regroupedShare*float64(len(obs))
 }
 
-// Grow grows trees on lists of Features.
-func (r *Ranker) Grow(lists []List) Trees { return Boost(lists, features, r.opt.Boost) }
+// Grow grows trees on lists of Features. Where they hear a model, hiding a concept from stage 0 does not hide it from the model, so that
+// trees learn to trust it too far on new concepts; without hidden concepts they learn nothing of new ones. What lists of either kind and lists
+// without the model teach is therefore learnt three times, and the mean decides.
+func (r *Ranker) Grow(lists []List) Trees {
+	whole := Boost(lists, features, r.opt.Boost)
+	if !r.Informed {
+		return whole
+	}
+	var seen, deaf []List
+	for _, l := range lists {
+		if !l.Hidden {
+			seen = append(seen, l)
+		}
+		deaf = append(deaf, l.deaf())
+	}
+	return mean(whole, Boost(seen, features, r.opt.Boost), Boost(deaf, features, r.opt.Boost))
+}
+
+// deaf returns the list without what a model says.
+func (l List) deaf() List {
+	x := make([][]float32, len(l.X))
+	for i, f := range l.X {
+		x[i] = slices.Clone(f)
+		clear(x[i][fLogP:])
+	}
+	l.X = x
+	return l
+}
 
 // Hide is the part of the training mentions to be seen again with their concept hidden.
 func (r *Ranker) Hide() float64 { return r.opt.Hide }

@@ -229,6 +229,44 @@ func TestBoostLearnsAndIsDeterministic(t *testing.T) {
 	}
 }
 
+// Trees that hear a model are the mean of three sets: of all lists, of those without hidden concepts, and of all without the model.
+func TestInformedTreesAreAMean(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	var ls []List
+	for i := range 200 { // the model knows; so does a string feature, less surely
+		l := List{Gold: []bool{true, false}, Hidden: i%3 == 0}
+		for _, gold := range l.Gold {
+			f := make([]float32, features)
+			if f[fLogP] = -rng.Float32(); gold {
+				f[fLogP], f[fCosine] = f[fLogP]+1, rng.Float32()
+			}
+			l.X = append(l.X, f)
+		}
+		ls = append(ls, l)
+	}
+	r := &Ranker{opt: Options{}.WithDefaults(), Informed: true}
+	r.opt.Boost.Columns = 1
+	all := r.Grow(ls)
+	if n := 3 * r.opt.Boost.Rounds; len(all) != n {
+		t.Fatalf("%d trees, want %d", len(all), n)
+	}
+	n := len(all) / 3
+	x := ls[0].X[0]
+	if got, want := all.Score(x), all[:n].Score(x)+all[n:2*n].Score(x)+all[2*n:].Score(x); got <= 0 || got-want > 1e-6 || want-got > 1e-6 {
+		t.Errorf("%g, the parts %g", got, want)
+	}
+	for _, tree := range all[2*n:] {
+		for _, f := range tree.Feature {
+			if f >= fLogP {
+				t.Fatalf("deaf trees ask for feature %d", f)
+			}
+		}
+	}
+	if ls[0].X[0][fLogP] == 0 {
+		t.Error("the lists were changed")
+	}
+}
+
 func TestFile(t *testing.T) {
 	r := testRanker(t)
 	var ls []List

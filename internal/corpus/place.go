@@ -10,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
-
 	"syncabel/internal/text"
 )
 
@@ -101,14 +99,7 @@ func wordSpans(s string) (out []text.Span) {
 }
 
 // fold lower-cases a word and drops its accents.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsMark(r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, norm.NFD.String(s))
-}
+func fold(s string) string { return text.WithoutAccents(strings.ToLower(s)) }
 
 func same(got, want string) bool { return want == "" || got == want || Fold(got) == Fold(want) }
 

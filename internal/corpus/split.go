@@ -35,9 +35,9 @@ func Reassign(docs []Document, from, to string) {
 	}
 }
 
-// Folds deals documents into n parts in their order, those of one series into the same.
+// Folds deals documents into parts in their order, those of one series into the same: n of them, or fewer where there are fewer series.
 func Folds(docs []Document, n int) [][]Document {
-	out := make([][]Document, n)
+	var out [][]Document
 	part := map[string]int{}
 	for i := range docs {
 		w := docs[i].Whole()
@@ -46,9 +46,17 @@ func Folds(docs []Document, n int) [][]Document {
 			k = len(part) % n
 			part[w] = k
 		}
+		if k == len(out) {
+			out = append(out, nil)
+		}
 		out[k] = append(out[k], docs[i])
 	}
 	return out
+}
+
+// Others are the documents of all parts but one.
+func Others(parts [][]Document, but int) []Document {
+	return slices.Concat(slices.Delete(slices.Clone(parts), but, but+1)...)
 }
 
 // SetSeries makes what a pattern finds in a document's ID its series: the first group in parentheses, or all of it. Documents whose ID it

@@ -151,10 +151,14 @@ func (l *Linker) lessons(ctx context.Context, d *corpus.Document, rng *rand.Rand
 		return nil, err
 	}
 	var looks []*task
+	around := map[int]*ranker.Document{} // by hidden concept
 	look := func(t *task, hidden int) {
 		c := *t
 		c.blind = lexical.Blind{Document: d.Whole(), Concept: hidden}
-		c.around = l.rankerDocument(d.Text, 0, len(d.Text), tasks, c.blind)
+		if around[hidden] == nil {
+			around[hidden] = l.rankerDocument(d.Text, 0, len(d.Text), tasks, c.blind)
+		}
+		c.around = around[hidden]
 		looks = append(looks, &c)
 	}
 	for _, t := range tasks {

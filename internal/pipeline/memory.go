@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"slices"
-
 	"syncabel/internal/corpus"
 	"syncabel/internal/dataset"
 	"syncabel/internal/lexical"
@@ -20,7 +18,7 @@ func (r *runner) remembered(d *data) (func(doc, mention string) string, error) {
 	out := map[[2]string]string{}
 	parts := corpus.Folds(d.train, memoryFolds)
 	for k, held := range parts {
-		rest := slices.Concat(slices.Delete(slices.Clone(parts), k, k+1)...)
+		rest := corpus.Others(parts, k)
 		stage0 := lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, rest, r.cfg.Link)})
 		l := r.cfg.Link
 		linker, err := link.New(link.Parts{KB: d.k, Stage0: stage0},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"syncabel/internal/artifact"
@@ -101,7 +100,7 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 	if d.ranker == nil || r.cfg.Ranker.Folds < 2 {
 		return d, nil
 	}
-	parts := slices.DeleteFunc(corpus.Folds(d.train, r.cfg.Ranker.Folds), func(p []corpus.Document) bool { return len(p) == 0 })
+	parts := corpus.Folds(d.train, r.cfg.Ranker.Folds)
 	folds := len(parts)
 	if folds < 2 {
 		return d, nil
@@ -110,7 +109,7 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 	models := make([]*fitted, folds)
 	for i := range parts {
 		others := *d
-		others.train = slices.Concat(slices.Delete(slices.Clone(parts), i, i+1)...)
+		others.train = corpus.Others(parts, i)
 		others.subset = strings.TrimSpace(fmt.Sprintf("%s fold %d of %d", d.subset, i, folds))
 		var err error
 		if models[i], err = r.fitModel(&others, cfg, r.cfg.Seeds[0]); err != nil {

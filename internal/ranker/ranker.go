@@ -149,8 +149,11 @@ func (r *Ranker) Candidates(s *lexical.Scratch, d *Document, m Mention, also ...
 
 // elsewhere are the nearest concepts of the groups that are not the mention's, where annotations cross groups.
 func (r *Ranker) elsewhere(s *lexical.Scratch, m Mention) (out []lexical.Candidate) {
+	if !r.others {
+		return nil
+	}
 	for _, g := range r.kb.Groups() {
-		if r.others && g != m.Group {
+		if g != m.Group {
 			out = append(out, r.stage0.Retrieve(s, g, r.opt.Elsewhere, m.Surface)...)
 		}
 	}

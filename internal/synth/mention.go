@@ -6,9 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/runes"
-	"golang.org/x/text/transform"
-	"golang.org/x/text/unicode/norm"
+	"syncabel/internal/text"
 )
 
 // A likeness says how a mention resembles the names of its concept.
@@ -211,25 +209,11 @@ func foldWords(s string) []string {
 
 // fold lower-cases and takes accents off.
 func fold(s string) string {
-	s = strings.ToLower(s)
-	if isASCII(s) {
-		return s
-	}
-	out, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), s)
-	if err != nil {
-		return s
-	}
-	return strings.NewReplacer("œ", "oe", "æ", "ae", "ß", "ss").Replace(out)
+	return ligatures.Replace(text.WithoutAccents(strings.ToLower(s)))
 }
 
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
+// ligatures are written out.
+var ligatures = strings.NewReplacer("œ", "oe", "æ", "ae", "ß", "ss")
 
 // set makes a set of the words of a text.
 func set(s string) map[string]bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/pipeline"
@@ -16,6 +17,7 @@ type importKBCmd struct {
 	Out       string            `required:"" help:"Folder to write." type:"path"`
 	Merge     []string          `help:"Knowledge bases imported before, to unite with this one." type:"path"`
 	Against   string            `help:"The knowledge base of an earlier release: also write what changed since." type:"path"`
+	Synonyms  []string          `help:"Tables (as format table) with further names of these concepts; rows of other codes are reported and left out." type:"path"`
 	Relations string            `help:"Table of child and parent." type:"path"`
 	Language  string            `help:"Language of names that do not say."`
 	Group     string            `help:"Semantic group of concepts that do not say."`
@@ -46,6 +48,7 @@ func (importKBCmd) Help() string {
   syncabel import kb --format umls --preset st21pv --languages en --out kb/umls 2026AA-metathesaurus-full.zip
   syncabel import kb --format snomed --languages en,es --out kb/sct edition.zip extension.zip
   syncabel import kb --format table --columns code=SCTID,name=Term --out kb/own --merge kb/hpo terms.csv
+  syncabel import kb --format obo --synonyms lay-terms.tsv --out kb/hpo-lay hp.obo
   syncabel import kb --format obo --against kb/hpo-2025 --out kb/hpo-2026 hp.obo     (writes changes.jsonl)
 
 Sources of any size stream through some hundred megabytes of memory; temporary files lie in the folder to write and have no
@@ -57,10 +60,10 @@ const importMemory = 1400 << 20
 
 // Run imports a knowledge base.
 func (c *importKBCmd) Run(a *app) error {
-	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Merge: c.Merge, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
+	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Merge: c.Merge, Synonyms: c.Synonyms, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
 		Columns: c.Columns, Protocol: c.Protocol, Preset: c.Preset, GroupBy: c.GroupBy, Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups,
 		Refsets: c.Refsets, Below: c.Below, Suppressed: c.Suppressed}
-	inputs := append(append([]string(nil), c.Paths...), c.Merge...)
+	inputs := slices.Concat(c.Paths, c.Merge, c.Synonyms)
 	if c.Relations != "" {
 		inputs = append(inputs, c.Relations)
 	}

@@ -47,10 +47,11 @@ type Config struct {
 type KB struct {
 	Format    string            `toml:"format"` // table, obo, obographs, umls, snomed, mesh, kb (imported before)
 	Paths     []string          `toml:"paths"`
-	Merge     []string          `toml:"merge"`     // knowledge bases imported before, to unite with this one
-	Relations string            `toml:"relations"` // table child, parent
-	Language  string            `toml:"language"`  // of names that do not say
-	Group     string            `toml:"group"`     // semantic group of concepts that do not say
+	Merge     []string          `toml:"merge"`                      // knowledge bases imported before, to unite with this one
+	Synonyms  []string          `toml:"synonyms" json:",omitempty"` // tables with further names of these concepts; rows of other codes are reported and left out
+	Relations string            `toml:"relations"`                  // table child, parent
+	Language  string            `toml:"language"`                   // of names that do not say
+	Group     string            `toml:"group"`                      // semantic group of concepts that do not say
 	Source    string            `toml:"source"`
 	Licence   string            `toml:"licence"`
 	Columns   map[string]string `toml:"columns"`  // of format table: our column -> heading of the file

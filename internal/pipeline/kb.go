@@ -129,6 +129,12 @@ func fillKB(b *terminology.Builder, cfg KB, resolve func(string) string, progres
 			return fmt.Errorf("merging knowledge base: %w", err)
 		}
 	}
+	for _, p := range cfg.Synonyms {
+		err := release.OpenFile(resolve(p), func(f io.Reader, name string) error { return readTable(b, f, name, cfg, true) })
+		if err != nil {
+			return fmt.Errorf("importing synonyms: %w", err)
+		}
+	}
 	if cfg.Relations == "" {
 		return nil
 	}
@@ -177,7 +183,7 @@ func readKBFile(b *terminology.Builder, cfg KB, path string) error {
 	return release.OpenFile(path, func(f io.Reader, name string) error {
 		switch cfg.Format {
 		case "table", "":
-			return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence, Columns: cfg.Columns})
+			return readTable(b, f, name, cfg, false)
 		case "obo":
 			return obo.Read(b, f, name, ontology)
 		case "obographs":
@@ -185,6 +191,11 @@ func readKBFile(b *terminology.Builder, cfg KB, path string) error {
 		}
 		return fmt.Errorf("unknown format %q of a knowledge base: have table, obo, obographs, umls, snomed, mesh, kb", cfg.Format)
 	})
+}
+
+// readTable reads a table of concepts, or of further names of concepts.
+func readTable(b *terminology.Builder, f io.Reader, name string, cfg KB, synonyms bool) error {
+	return gazetteer.Read(b, f, name, gazetteer.Options{Language: cfg.Language, Group: cfg.Group, Source: cfg.Source, Licence: cfg.Licence, Columns: cfg.Columns, Synonyms: synonyms})
 }
 
 // umls collects the filters of a preset and those named one by one. The type "st21pv" is the preset of that name.
@@ -245,7 +256,7 @@ func OpenKB(path string) (*terminology.KB, error) {
 
 // importKB is the stage kb.
 func (r *runner) importKB() (*stage, *terminology.KB, error) {
-	paths := append(slices.Clone(r.cfg.KB.Paths), r.cfg.KB.Merge...)
+	paths := slices.Concat(r.cfg.KB.Paths, r.cfg.KB.Merge, r.cfg.KB.Synonyms)
 	inputs, err := r.cfg.hashInputs(append(paths, r.cfg.KB.Relations, r.cfg.KB.Priority)...)
 	if err != nil {
 		return nil, nil, err

@@ -91,6 +91,9 @@ func (a *assembly) concept(p *pending) error {
 	case p.flags&stated == 0 && p.flags&retired != 0:
 		a.retire(p)
 		return nil
+	case p.flags&stated == 0 && len(p.parents) == 0:
+		a.warn(p.file, p.line, "no-concept", "%q, called %q, is no concept: its further names are left out", c.ID, c.Names[0].Text)
+		return nil
 	case p.flags&stated == 0:
 		a.warn(p.file, p.line, "no-child", "%q has the parent %q but is no concept", c.ID, p.parents[0].id)
 		return nil

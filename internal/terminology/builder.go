@@ -78,6 +78,17 @@ func (b *Builder) AddParent(child, parent string) {
 	b.fragment(&Concept{ID: child}, 0, []string{parent}, nil)
 }
 
+// AddNames gives further names to a concept that was added before, in every group that it has. None becomes preferred, and what it is called
+// already, in whatever case, is not added again. Names of what is no concept are reported and left out.
+func (b *Builder) AddNames(id string, names ...Name) {
+	c := Concept{ID: id}
+	for _, n := range names {
+		n.Group, n.Preferred = "", false
+		c.Names = append(c.Names, n)
+	}
+	b.fragment(&c, 0, nil, nil)
+}
+
 // Retire notes that an ID is no longer in use, the name it had, if known, and the concepts that took its place. An ID that is also added as a
 // concept stays one.
 func (b *Builder) Retire(id, name string, to ...Replacement) {

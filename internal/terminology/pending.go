@@ -1,6 +1,9 @@
 package terminology
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // pending is a concept whose fragments are being united.
 type pending struct {
@@ -51,7 +54,9 @@ func (p *pending) add(t *tables, fragment []byte) {
 		return
 	}
 	for _, n := range c.Names {
-		p.name(n)
+		if flags != 0 || !p.called(n.Text) {
+			p.name(n)
+		}
 	}
 	for _, x := range c.Types {
 		if !slices.Contains(p.c.Types, x) {
@@ -68,6 +73,11 @@ func (p *pending) add(t *tables, fragment []byte) {
 			p.c.Xrefs = append(p.c.Xrefs, x)
 		}
 	}
+}
+
+// called reports whether the concept has a name already, in whatever case.
+func (p *pending) called(name string) bool {
+	return slices.ContainsFunc(p.c.Names, func(n Name) bool { return strings.EqualFold(n.Text, name) })
 }
 
 // manyNames is where a map beats looking through the list.

@@ -23,6 +23,7 @@ type Options struct {
 	Group    string // of rows that do not say; default "Entity"
 	Licence  string
 	Columns  map[string]string // our column -> column of the file, for files with other headings
+	Synonyms bool              // the rows are further names of concepts that were added before, and of nothing else
 }
 
 // maxLine bounds one row.
@@ -187,7 +188,13 @@ func (t *table) row(cells []string) {
 		t.warn("no-name", "the row of %q has no name", get("code"))
 	}
 	t.b.At(t.file, t.line)
-	t.b.Add(t.concept(get))
+	c := t.concept(get)
+	switch {
+	case !t.opt.Synonyms:
+		t.b.Add(c)
+	case len(c.Names) > 0:
+		t.b.AddNames(c.ID, c.Names...)
+	}
 }
 
 func (t *table) concept(get func(string) string) terminology.Concept {

@@ -102,3 +102,34 @@ func TestNamesByGroup(t *testing.T) {
 		t.Errorf("%d names, want one for each row", s.Names)
 	}
 }
+
+// Further names belong to every group of a concept, replace none, and make no concept.
+func TestSynonyms(t *testing.T) {
+	b := terminology.NewBuilder()
+	for _, x := range []struct {
+		in       string
+		synonyms bool
+	}{
+		{"code\tname\tis_preferred\tsemantic_group\nD1\tfever\t1\tFindings\nD1\tfever\t1\tDisorders\n", false},
+		{"code\tname\tis_preferred\tsemantic_group\tlang\nD1\tFever\t1\tFindings\t\nD1\ttemperature\t1\tFindings\t\nD1\tfièvre\t1\tOther\tfr\nD2\tchill\t1\tFindings\t\n", true},
+	} {
+		if err := Read(b, strings.NewReader(x.in), "f.tsv", Options{Language: "en", Synonyms: x.synonyms}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kb, warnings := b.Build()
+	if len(warnings) != 1 || warnings[0].Kind != "no-concept" || warnings[0].Line != 5 {
+		t.Errorf("%v", warnings)
+	}
+	if kb.Len() != 1 || len(kb.Groups()) != 2 {
+		t.Fatalf("%d concepts in groups %v", kb.Len(), kb.Groups())
+	}
+	for _, group := range kb.Groups() {
+		if forms := kb.Forms(group); len(forms) != 3 {
+			t.Errorf("%s: %+v", group, forms)
+		}
+	}
+	if c := kb.Concept(0); c.PreferredName("en") != "fever" {
+		t.Errorf("%+v", c.Names)
+	}
+}

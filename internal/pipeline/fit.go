@@ -42,9 +42,10 @@ type data struct {
 	train       []corpus.Document
 	dev         []corpus.Document
 	test        []corpus.Document
-	written     []corpus.Document // synthetic
-	stage0      *lexical.Retriever
-	ranker      *ranker.Ranker // nil when off, or nothing is annotated
+	written     []corpus.Document     // synthetic
+	seen        []lexical.Observation // annotations of train
+	stage0      *lexical.Retriever    // remembers them
+	ranker      *ranker.Ranker        // nil when off, or nothing is annotated
 	rankerStage *stage
 	// rankedWeights calibrate mode ranked.
 	rankedWeights *stage
@@ -431,6 +432,12 @@ func (o *opened) close() {
 
 func (o *opened) parts(kb *terminology.KB, stage0 *lexical.Retriever, k *ranker.Ranker) link.Parts {
 	return link.Parts{KB: kb, Trie: o.trie, Tokenizer: o.tok, BOS: o.config.BOS, Oracle: o.oracle, Stage0: stage0, Ranker: k}
+}
+
+// observe lets stage 0 remember the training annotations.
+func (d *data) observe(l Link) {
+	d.seen = observations(d.k, d.train, l)
+	d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: d.seen})
 }
 
 // observations are the training annotations, each with its short and its long form, for the memory of stage 0.

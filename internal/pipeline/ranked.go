@@ -34,15 +34,14 @@ func rankerKeyOf(c *Config) rankerKey {
 
 // fitRanker runs the stage ranker. There is none where it is off or nothing is annotated.
 func (r *runner) fitRanker(d *data) error {
-	obs := observations(d.k, d.train, r.cfg.Link)
-	if r.cfg.Ranker.Off || len(obs) == 0 {
+	if r.cfg.Ranker.Off || len(d.seen) == 0 {
 		return nil
 	}
 	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
 	if d.subset != "" {
 		inputs["subset"] = d.subset
 	}
-	return r.rankerStage(d, slug(r.cfg.Name), obs, inputs, false, func(k *ranker.Ranker) ([]link.Lesson, error) {
+	return r.rankerStage(d, slug(r.cfg.Name), inputs, false, func(k *ranker.Ranker) ([]link.Lesson, error) {
 		workers, err := r.workers(func() (*link.Linker, error) {
 			return link.New(link.Parts{KB: d.k, Stage0: d.stage0, Ranker: k}, r.linkOptions(Train{}, link.Ranked, nil, ""))
 		})
@@ -54,10 +53,9 @@ func (r *runner) fitRanker(d *data) error {
 }
 
 // rankerStage runs the stage ranker for the data and opens what it made; lessons are what its trees learn from.
-func (r *runner) rankerStage(d *data, name string, obs []lexical.Observation, inputs map[string]string, informed bool,
-	lessons func(*ranker.Ranker) ([]link.Lesson, error)) (err error) {
+func (r *runner) rankerStage(d *data, name string, inputs map[string]string, informed bool, lessons func(*ranker.Ranker) ([]link.Lesson, error)) (err error) {
 	d.rankerStage, err = r.do("ranker", name, 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
-		k := ranker.New(d.k, d.stage0, obs, rankerOptions(r.cfg.Ranker))
+		k := ranker.New(d.k, d.stage0, d.seen, rankerOptions(r.cfg.Ranker))
 		k.Informed = informed
 		list, err := lessons(k)
 		if err != nil {
@@ -68,7 +66,7 @@ func (r *runner) rankerStage(d *data, name string, obs []lexical.Observation, in
 	if err != nil {
 		return err
 	}
-	d.ranker, err = openRanker(d.rankerStage.path, d.k, d.stage0, obs)
+	d.ranker, err = openRanker(d.rankerStage.path, d.k, d.stage0, d.seen)
 	return err
 }
 
@@ -118,7 +116,7 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 		inputs[fmt.Sprint("model ", i)] = models[i].trie.hash
 	}
 	out := *d
-	return &out, r.rankerStage(&out, models[0].name+".informed", observations(d.k, d.train, r.cfg.Link), inputs, true, func(k *ranker.Ranker) ([]link.Lesson, error) {
+	return &out, r.rankerStage(&out, models[0].name+".informed", inputs, true, func(k *ranker.Ranker) ([]link.Lesson, error) {
 		return r.informedLessons(d, k, models, parts)
 	})
 }

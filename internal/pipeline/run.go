@@ -14,7 +14,6 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/eval"
-	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
 	"syncabel/internal/report"
@@ -118,7 +117,7 @@ func (r *runner) prepare() (*data, error) {
 	}
 	d.train, d.dev, d.test = corpus.Split(docs, "train"), corpus.Split(docs, "dev"), corpus.Split(docs, "test")
 	d.tagger = eval.NewTagger(d.train, d.k)
-	d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, d.train, r.cfg.Link)})
+	d.observe(r.cfg.Link)
 	if r.cfg.Link.Composites {
 		r.composites = link.LearnComposites(d.k, d.stage0, d.train, linkOptions(r.cfg.Link, Train{}, "", nil))
 	}

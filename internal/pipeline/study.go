@@ -13,7 +13,6 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/dataset"
-	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
 	"syncabel/internal/study"
@@ -192,7 +191,7 @@ func (r *studyRunner) narrow(c study.Cell, cfg *Train) *data {
 	}
 	d.subset = label
 	if r.mode == link.Hybrid { // its memory must not know documents that are not annotated
-		d.stage0 = lexical.NewRetriever(d.k, lexical.Options{Names: true, Training: observations(d.k, d.train, r.cfg.Link)})
+		d.observe(r.cfg.Link)
 	}
 	return &d
 }

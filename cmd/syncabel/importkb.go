@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"slices"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/pipeline"
@@ -63,15 +62,11 @@ func (c *importKBCmd) Run(a *app) error {
 	cfg := pipeline.KB{Format: c.Format, Paths: c.Paths, Merge: c.Merge, Synonyms: c.Synonyms, Relations: c.Relations, Language: c.Language, Group: c.Group, Source: c.Source, Licence: c.Licence,
 		Columns: c.Columns, Protocol: c.Protocol, Preset: c.Preset, GroupBy: c.GroupBy, Languages: c.Languages, Sources: c.Sources, TermTypes: c.TermTypes, Types: c.Types, Groups: c.Groups,
 		Refsets: c.Refsets, Below: c.Below, Suppressed: c.Suppressed}
-	inputs := slices.Concat(c.Paths, c.Merge, c.Synonyms)
-	if c.Relations != "" {
-		inputs = append(inputs, c.Relations)
-	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(importMemory)
 	}
 	defer removeEmpty(c.Out)
-	return a.save(saved{c.Out, "kb", cfg, inputs, c.JSON}, func(f *artifact.Folder) ([]text.Warning, error) {
+	return a.save(saved{c.Out, "kb", cfg, cfg.Files(), c.JSON}, func(f *artifact.Folder) ([]text.Warning, error) {
 		kb, warnings, err := pipeline.ImportKB(cfg, itself, f.Path(terminology.FileName), func(file string, rows int64) error {
 			a.meter.rows(file, rows)
 			return a.ctx.Err()

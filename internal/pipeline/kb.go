@@ -22,6 +22,12 @@ import (
 	"syncabel/internal/text"
 )
 
+// Files are all that a knowledge base is read from.
+func (cfg KB) Files() []string {
+	list := slices.Concat(cfg.Paths, cfg.Merge, cfg.Synonyms, []string{cfg.Relations, cfg.Priority})
+	return slices.DeleteFunc(list, func(p string) bool { return p == "" })
+}
+
 // ReadKB reads a knowledge base from its source files into memory.
 func ReadKB(cfg KB, resolve func(string) string) (*terminology.KB, []text.Warning, error) {
 	b := terminology.NewBuilder()
@@ -256,8 +262,7 @@ func OpenKB(path string) (*terminology.KB, error) {
 
 // importKB is the stage kb.
 func (r *runner) importKB() (*stage, *terminology.KB, error) {
-	paths := slices.Concat(r.cfg.KB.Paths, r.cfg.KB.Merge, r.cfg.KB.Synonyms)
-	inputs, err := r.cfg.hashInputs(append(paths, r.cfg.KB.Relations, r.cfg.KB.Priority)...)
+	inputs, err := r.cfg.hashInputs(r.cfg.KB.Files()...)
 	if err != nil {
 		return nil, nil, err
 	}

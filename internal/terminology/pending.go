@@ -54,7 +54,7 @@ func (p *pending) add(t *tables, fragment []byte) {
 		return
 	}
 	for _, n := range c.Names {
-		if flags != 0 || !p.called(n.Text) {
+		if flags != 0 || !p.called(n.Text) { // flags 0: from AddNames
 			p.name(n)
 		}
 	}

@@ -5,7 +5,8 @@ Needs torch, transformers and tokenizers (their versions are recorded in cases.j
     python scripts/reference_fixture.py internal/demo/data internal/pipeline/testdata/reference
 
 Writes model/ (as save_pretrained does, bfloat16), kb.tsv, documents.jsonl and cases.json. A case is a mention with the prompt, its token
-ids, and the hypotheses of generate(num_beams=5): guided by the names of its group (name, code, exp(sequences_scores)) and free (text).
+ids, and the hypotheses of generate(num_beams=5): guided by the names of its group (name, code, exp(sequences_scores)), by several of them
+with `<SEP>` between (those that ended within 128 tokens), and free (text).
 
 The way of prompting, as published: brackets and braces of texts and names become parentheses and no-break spaces spaces; every part of
 the mention in the sentence stands in brackets, the group in braces after the last; `<SEP>[first part] verb` follows; the trie of a group
@@ -110,7 +111,7 @@ def source(text, sentence, spans, group):
     return out + clean(text[at:hi])
 
 
-def allowed(tok, names, verb, prompt_len):
+def allowed(tok, names, verb, prompt_len, several=False):
     root = {}
     for n in names:
         at = root
@@ -126,7 +127,38 @@ def allowed(tok, names, verb, prompt_len):
                 return [tok.eos_token_id]
         return list(at) or [tok.eos_token_id]
 
-    return fn
+    def leaves(node):
+        return sum(leaves(x) for x in node.values()) if node else 1
+
+    def fn_several(_, ids):
+        """The published multi-answer search, which lets a separator follow wherever a name may end, but no name twice."""
+        *written, begun = cut(ids[prompt_len:].tolist(), tok.sep_token_id)
+        at = root
+        for t in begun:
+            at = at.get(t)
+            if at is None:
+                return [tok.eos_token_id]
+        out = []
+        for t, below in at.items():
+            used = sum(w[:len(begun)] == begun and (w + [tok.eos_token_id])[len(begun)] == t for w in written)
+            if used == leaves(below):
+                continue
+            out.append(t)
+            if t == tok.eos_token_id and len(written) + 1 < leaves(root):
+                out.append(tok.sep_token_id)
+        return out or [tok.eos_token_id]
+
+    return fn_several if several else fn
+
+
+def cut(ids, sep):
+    out = [[]]
+    for t in ids:
+        if t == sep:
+            out.append([])
+        else:
+            out[-1].append(t)
+    return out
 
 
 def main():
@@ -154,12 +186,20 @@ def main():
             if score > -1e6:
                 name = tok.decode(seq[len(ids):], skip_special_tokens=True).strip()
                 want.append({"name": name, "code": codes[group, name], "beam_score": math.exp(score)})
+        several = model.generate(**args, max_new_tokens=128, prefix_allowed_tokens_fn=allowed(tok, NAMES[group], verb, len(ids), several=True))
+        composites = []
+        for seq, score in zip(several.sequences.tolist(), several.sequences_scores.tolist()):
+            while seq[-1] == tok.pad_token_id and seq[-2] == tok.pad_token_id:
+                seq.pop()
+            if score > -1e6 and seq[-1] == tok.eos_token_id:  # the others reached the limit
+                parts = [tok.decode(p).strip() for p in cut(seq[len(ids):-1], tok.sep_token_id)]
+                composites.append({"names": parts, "codes": [codes[group, n] for n in parts], "beam_score": math.exp(score)})
         free = model.generate(**args, max_new_tokens=40)
         bytes_at = lambda i: len(text[:i].encode())
         docs.append({"id": str(k), "split": "test", "language": language, "text": text, "mentions": [{
             "id": "1", "spans": [{"start": bytes_at(a), "end": bytes_at(b)} for a, b in spans], "text": " ".join(text[a:b] for a, b in spans), "type": group,
             "gold": [[codes[group, clean(NAMES[group][0])]]]}]})
-        cases.append({"prompt": prompt, "ids": ids, "want": want, "free": tok.decode(free.sequences[0].tolist()[len(ids):], skip_special_tokens=True)})
+        cases.append({"prompt": prompt, "ids": ids, "want": want, "several": composites, "free": tok.decode(free.sequences[0].tolist()[len(ids):], skip_special_tokens=True)})
     (root / "documents.jsonl").write_text("".join(json.dumps(d, ensure_ascii=False) + "\n" for d in docs))
     head = {"torch": torch.__version__, "transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "sep": tok.sep_token_id, "eos": tok.eos_token_id}
     body = ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases)

@@ -64,7 +64,36 @@ func (n *Native) Do(ctx context.Context, queries []Query) ([]Answer, error) {
 		n.answer(queries[lo:hi], out[lo:hi])
 		lo = hi
 	}
-	return out, nil
+	return out, n.roll(ctx, queries, out)
+}
+
+// roll writes ahead: a round for each token, all queries at once.
+func (n *Native) roll(ctx context.Context, queries []Query, out []Answer) error {
+	for {
+		var steps []Query
+		var of []int
+		for i, q := range queries {
+			at := len(q.Prefix) + len(out[i].Roll)
+			if len(out[i].Roll) == q.Roll || at > min(n.s.Context(), n.s.Nodes()) && len(out[i].Roll) > 0 {
+				continue
+			}
+			step := Query{Prefix: slices.Clone(q.Prefix), TopK: max(1, q.TopK)}
+			for _, w := range out[i].Roll {
+				step.Prefix = append(step.Prefix, w.Token)
+			}
+			steps, of = append(steps, step), append(of, i)
+		}
+		if len(steps) == 0 {
+			return nil
+		}
+		answers, err := n.Do(ctx, steps)
+		if err != nil {
+			return err
+		}
+		for k, a := range answers {
+			out[of[k]].Roll = append(out[of[k]].Roll, Written{a.Top[0].ID, a.Top})
+		}
+	}
 }
 
 // admit finds or makes the nodes of as many queries from lo on as fit, and leaves the new rows in n.rows.
@@ -144,7 +173,7 @@ func read(q *Query, row []float32, logZ float64) Answer {
 	for i, t := range q.Want {
 		a.Want[i] = float64(row[t]) - logZ
 	}
-	if q.TopK > 0 {
+	if q.TopK > 0 && q.Roll == 0 {
 		a.Top = top(row, logZ, q.TopK)
 	}
 	return a

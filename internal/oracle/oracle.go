@@ -8,6 +8,7 @@ type Query struct {
 	Prefix []int32 // all tokens so far, the prompt included; at least one
 	Want   []int32 // tokens whose log-probability is asked for
 	TopK   int     // besides, the most likely tokens of the whole vocabulary; 0: none
+	Roll   int     // besides, so many tokens are written greedily, with the TopK (at least one) most likely at each; 0: none
 }
 
 // A Token is one token with its natural log-probability.
@@ -19,7 +20,14 @@ type Token struct {
 // An Answer belongs to the Query of the same index.
 type Answer struct {
 	Want []float64 // natural log-probabilities over the whole vocabulary, in the order of Query.Want
-	Top  []Token   // most likely first; between equals the smaller ID
+	Top  []Token   // most likely first; between equals the smaller ID; nil with a Roll
+	Roll []Written // at least one, at most Query.Roll: engines stop where their context ends
+}
+
+// Written is one token of a rollout.
+type Written struct {
+	Token int32   // the most likely one, or one that is as likely within the engine's precision
+	Top   []Token // of its position, as in Answer; fewer than TopK where the engine tells no more
 }
 
 // Caps says what an oracle can do.
@@ -28,4 +36,6 @@ type Caps struct {
 	Vocab   int
 	Context int  // longest prefix in tokens, what it asks about included
 	Exact   bool // answers do not depend on what else is in the batch
+	Ahead   int  // TopK that suits a Roll; 0: a round costs nothing, so that a search had better not look ahead
+	Apart   bool // wanted tokens are no part of a Roll's request and cost requests of their own
 }

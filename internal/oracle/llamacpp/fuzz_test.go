@@ -9,9 +9,10 @@ import (
 	"syncabel/internal/oracle/remote"
 )
 
-// FuzzReply: whatever a server sends, a reply is refused or answers every wanted token with a number.
+// FuzzReply: whatever a server sends, a reply is refused or answers every wanted token, and every position of a rollout, with numbers.
 func FuzzReply(f *testing.F) {
-	f.Add([]byte(`[{"index":0,"completion_probabilities":[{"top_logprobs":[{"id":1,"logprob":-1},{"id":2,"logprob":-2}]}]}]`))
+	f.Add([]byte(`[{"index":0,"tokens":[1],"completion_probabilities":[{"id":1,"top_logprobs":[{"id":1,"logprob":-1},{"id":2,"logprob":-2}]}]}]`))
+	f.Add([]byte(`[{"index":0,"tokens":[1,2],"completion_probabilities":[{"id":1,"top_logprobs":[{"id":1,"logprob":-1}]},{"id":2,"top_logprobs":[{"id":2,"logprob":-2}]}]}]`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var v reply
@@ -20,7 +21,12 @@ func FuzzReply(f *testing.F) {
 		}
 		queries := []oracle.Query{{Prefix: []int32{1}, Want: []int32{1, 2}}}
 		out := []oracle.Answer{{Want: make([]float64, 2)}}
-		if New(&remote.Pool{Options: remote.Options{Vocab: 9}}).read(&v, queries, &job{k: 2, index: []int{0}}, out) != nil {
+		o := New(&remote.Pool{Options: remote.Options{Vocab: 9}})
+		roll, ahead := []oracle.Query{{Prefix: []int32{1}, TopK: 1, Roll: 2}}, make([]oracle.Answer, 1)
+		if j := (&job{shape: shape{k: 1, roll: 2}, index: []int{0}}); o.read(&v, roll, j, ahead) == nil && len(j.again) == 0 {
+			rolled(t, ahead[0])
+		}
+		if o.read(&v, queries, &job{shape: shape{k: 2, roll: 1}, index: []int{0}}, out) != nil {
 			return
 		}
 		for _, lp := range out[0].Want {
@@ -29,4 +35,17 @@ func FuzzReply(f *testing.F) {
 			}
 		}
 	})
+}
+
+// rolled checks what was read as a rollout of at most two tokens.
+func rolled(t *testing.T, a oracle.Answer) {
+	t.Helper()
+	if len(a.Roll) < 1 || len(a.Roll) > 2 {
+		t.Fatalf("%d tokens written", len(a.Roll))
+	}
+	for _, w := range a.Roll {
+		if len(w.Top) < 1 || math.IsNaN(w.Top[0].LogProb) {
+			t.Errorf("%+v", w)
+		}
+	}
 }

@@ -26,26 +26,32 @@ type Oracle struct {
 
 // New returns the oracle of a pool; send nothing before remote.Probe.
 func New(p *remote.Pool) *Oracle {
-	return &Oracle{Base: remote.NewBase(p, Name)}
+	return &Oracle{Base: remote.NewBase(p, Name, true)}
 }
 
 type request struct {
-	Prompt      [][]int32 `json:"prompt"`
-	NPredict    int       `json:"n_predict"`
-	NProbs      int       `json:"n_probs"`
-	Temperature float64   `json:"temperature"`
-	CachePrompt bool      `json:"cache_prompt"`
-	Fields      []string  `json:"response_fields"`
+	Prompt       [][]int32 `json:"prompt"`
+	NPredict     int       `json:"n_predict"`
+	NProbs       int       `json:"n_probs"`
+	Temperature  float64   `json:"temperature"`
+	CachePrompt  bool      `json:"cache_prompt"`
+	ReturnTokens bool      `json:"return_tokens"`
+	LogitBias    [][2]any  `json:"logit_bias,omitempty"`
+	Fields       []string  `json:"response_fields"`
 }
 
 type answer struct {
-	Index         int `json:"index"`
-	Probabilities []struct {
-		Top []struct {
-			ID      int32   `json:"id"`
-			LogProb float64 `json:"logprob"`
-		} `json:"top_logprobs"`
-	} `json:"completion_probabilities"`
+	Index         int        `json:"index"`
+	Tokens        []int32    `json:"tokens"`
+	Probabilities []position `json:"completion_probabilities"`
+}
+
+type position struct {
+	ID  int32 `json:"id"`
+	Top []struct {
+		ID      int32   `json:"id"`
+		LogProb float64 `json:"logprob"`
+	} `json:"top_logprobs"`
 }
 
 // reply is a list, but to one prompt its only entry.
@@ -62,19 +68,28 @@ func (r *reply) UnmarshalJSON(b []byte) error {
 // Do answers queries: all with the K that the narrowest questions need, those not answered then with four times that.
 func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
 	o.Pool().Asked(len(queries))
-	byK := map[int][]int{}
-	for i := range queries {
-		byK[o.width(&queries[i])] = append(byK[o.width(&queries[i])], i)
+	parts, of := remote.Apart(queries)
+	todo := map[shape][]int{}
+	for i := range parts {
+		s := o.shape(&parts[i])
+		todo[s] = append(todo[s], i)
 	}
-	out := make([]oracle.Answer, len(queries))
-	for len(byK) > 0 {
-		again, err := o.round(ctx, queries, byK, out)
+	out := make([]oracle.Answer, len(parts))
+	for len(todo) > 0 {
+		again, err := o.round(ctx, parts, todo, out)
 		if err != nil {
 			return nil, err
 		}
-		byK = again
+		todo = again
 	}
-	return out, nil
+	return remote.Together(len(queries), out, of), nil
+}
+
+// shape is what the prompts of a request have in common.
+type shape struct {
+	k     int  // n_probs
+	roll  int  // n_predict
+	plain bool // the token written is one that ends with a whole character
 }
 
 // narrowest is the K of a question for few tokens, wider how much more is asked for when it did not do.
@@ -83,31 +98,35 @@ const (
 	wider     = 4
 )
 
-// width is a power of four times narrowest, so that questions share requests.
-func (o *Oracle) width(q *oracle.Query) int {
+// shape gives questions a power of four times narrowest, so that they share requests, and rollouts, which are answered whatever is
+// missing, what they ask for.
+func (o *Oracle) shape(q *oracle.Query) shape {
+	if q.Roll > 0 {
+		return shape{k: min(max(1, q.TopK), o.Caps().Vocab), roll: q.Roll}
+	}
 	k := narrowest
 	for k < 2*len(q.Want) || k < q.TopK {
 		k *= wider
 	}
-	return min(k, o.Caps().Vocab)
+	return shape{k: min(k, o.Caps().Vocab), roll: 1}
 }
 
 // job is one request.
 type job struct {
-	k     int
+	shape
 	index []int
-	short []int // queries that need a larger K
+	again map[shape][]int // queries that must be asked otherwise
 }
 
-func (o *Oracle) round(ctx context.Context, queries []oracle.Query, byK map[int][]int, out []oracle.Answer) (map[int][]int, error) {
+func (o *Oracle) round(ctx context.Context, queries []oracle.Query, todo map[shape][]int, out []oracle.Answer) (map[shape][]int, error) {
 	var jobs []*job
-	for k, index := range byK {
+	for s, index := range todo {
 		part := make([]oracle.Query, len(index))
 		for j, i := range index {
 			part[j] = queries[i]
 		}
 		for _, b := range o.Pool().Batches(part) {
-			jb := &job{k: k}
+			jb := &job{shape: s}
 			for _, j := range b {
 				jb.index = append(jb.index, index[j])
 			}
@@ -115,18 +134,24 @@ func (o *Oracle) round(ctx context.Context, queries []oracle.Query, byK map[int]
 		}
 	}
 	err := o.Pool().Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
-	again := map[int][]int{}
+	again := map[shape][]int{}
 	for _, j := range jobs {
-		if len(j.short) > 0 {
-			k := min(j.k*wider, o.Caps().Vocab)
-			again[k] = append(again[k], j.short...)
+		for s, index := range j.again {
+			again[s] = append(again[s], index...)
 		}
 	}
 	return again, err
 }
 
+// plainText is likelier than any token under this bias, which moves what is written and not what is told of it. The server tells nothing
+// of a token that ends within a character.
+var plainText = [][2]any{{"a", 1000}}
+
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j *job, out []oracle.Answer) error {
-	r := request{NPredict: 1, NProbs: j.k, CachePrompt: true, Fields: []string{"index", "completion_probabilities"}}
+	r := request{NPredict: j.roll, NProbs: j.k, CachePrompt: true, ReturnTokens: true, Fields: []string{"index", "tokens", "completion_probabilities"}}
+	if j.plain {
+		r.LogitBias = plainText
+	}
 	for _, i := range j.index {
 		r.Prompt = append(r.Prompt, queries[i].Prefix)
 	}
@@ -138,33 +163,79 @@ func (o *Oracle) read(v *reply, queries []oracle.Query, j *job, out []oracle.Ans
 	if len(*v) != len(j.index) {
 		return fmt.Errorf("%w: %d answers to %d prompts", remote.ErrProtocol, len(*v), len(j.index))
 	}
-	j.short = j.short[:0]
+	j.again = map[shape][]int{}
 	seen := make([]bool, len(j.index))
-	for _, a := range *v {
-		if a.Index < 0 || a.Index >= len(seen) || seen[a.Index] || len(a.Probabilities) != 1 {
-			return fmt.Errorf("%w: index %d of %d with %d tokens", remote.ErrProtocol, a.Index, len(seen), len(a.Probabilities))
+	for i := range *v {
+		a := &(*v)[i]
+		if a.Index < 0 || a.Index >= len(seen) || seen[a.Index] {
+			return fmt.Errorf("%w: index %d of %d", remote.ErrProtocol, a.Index, len(seen))
 		}
 		seen[a.Index] = true
-		top := make([]oracle.Token, len(a.Probabilities[0].Top))
-		for i, t := range a.Probabilities[0].Top {
-			if err := remote.CheckLogProb(t.LogProb); err != nil {
-				return err
-			}
-			top[i] = oracle.Token{ID: t.ID, LogProb: math.Max(t.LogProb, lowest)}
-		}
-		if len(top) < j.k {
-			return fmt.Errorf("%w: %d tokens of n_probs %d (is the vocabulary of %d tokens the server's?)", remote.ErrProtocol, len(top), j.k, o.Caps().Vocab)
-		}
 		q := j.index[a.Index]
-		var ok bool
-		if out[q], ok = remote.FromTop(&queries[q], top); !ok {
-			if j.k >= o.Caps().Vocab {
-				return fmt.Errorf("%w: the whole vocabulary lacks a token that was asked for", remote.ErrProtocol)
-			}
-			j.short = append(j.short, q)
+		other, err := o.take(a, &queries[q], j.shape, &out[q])
+		if err != nil {
+			return err
+		}
+		if other != (shape{}) {
+			j.again[other] = append(j.again[other], q)
 		}
 	}
 	return nil
+}
+
+// take reads one answer, or says how to ask again.
+func (o *Oracle) take(a *answer, q *oracle.Query, s shape, out *oracle.Answer) (again shape, err error) {
+	if len(a.Tokens) < 1 || len(a.Tokens) > s.roll || len(a.Probabilities) > len(a.Tokens) {
+		return shape{}, fmt.Errorf("%w: %d tokens, log-probabilities of %d, for n_predict %d", remote.ErrProtocol, len(a.Tokens), len(a.Probabilities), s.roll)
+	}
+	var list []oracle.Written
+	for i, p := range a.Probabilities {
+		if p.ID != a.Tokens[i] { // one that ends within a character was left out
+			break
+		}
+		top, err := o.tokens(&p, s.k)
+		if err != nil {
+			return shape{}, err
+		}
+		list = append(list, oracle.Written{Token: p.ID, Top: top})
+	}
+	switch {
+	case len(list) == 0 && s.plain:
+		return shape{}, fmt.Errorf("%w: no log-probabilities of token %d", remote.ErrProtocol, a.Tokens[0])
+	case len(list) == 0:
+		return shape{s.k, 1, true}, nil
+	case q.Roll > 0:
+		for i := range list {
+			list[i].Top = remote.Best(list[i].Top, max(1, q.TopK))
+		}
+		if s.plain {
+			list[0].Token = list[0].Top[0].ID
+		}
+		*out = oracle.Answer{Want: []float64{}, Roll: list}
+		return shape{}, nil
+	}
+	var ok bool
+	if *out, ok = remote.FromTop(q, list[0].Top); !ok {
+		if s.k >= o.Caps().Vocab {
+			return shape{}, fmt.Errorf("%w: the whole vocabulary lacks a token that was asked for", remote.ErrProtocol)
+		}
+		return shape{min(s.k*wider, o.Caps().Vocab), 1, s.plain}, nil
+	}
+	return shape{}, nil
+}
+
+func (o *Oracle) tokens(p *position, k int) ([]oracle.Token, error) {
+	if len(p.Top) < k {
+		return nil, fmt.Errorf("%w: %d tokens of n_probs %d (is the vocabulary of %d tokens the server's?)", remote.ErrProtocol, len(p.Top), k, o.Caps().Vocab)
+	}
+	top := make([]oracle.Token, len(p.Top))
+	for i, t := range p.Top {
+		if err := remote.CheckLogProb(t.LogProb); err != nil {
+			return nil, err
+		}
+		top[i] = oracle.Token{ID: t.ID, LogProb: math.Max(t.LogProb, lowest)}
+	}
+	return top, nil
 }
 
 // Tokenize asks how the server cuts a text.

@@ -115,6 +115,9 @@ func questions(n int) []oracle.Query {
 		if i%4 >= 2 {
 			q.TopK = 1 + rng.IntN(20)
 		}
+		if i%8 > 5 {
+			q.Roll = 1 + rng.IntN(6)
+		}
 		out = append(out, q)
 	}
 	return out
@@ -136,6 +139,8 @@ func TestConformance(t *testing.T) {
 		"reorder": {Faults: mock.Faults{Reorder: true}},
 		"slow":    {Faults: mock.Faults{Slow: 5 * time.Millisecond}},
 		"few ids": {MaxIDs: 20},
+		"few top": {MaxTop: 20}, // as many as questions of one token want; rollouts of the search want more
+		"partial": {Partial: 3},
 		"key":     {Key: "s3cret"},
 	}
 	t.Setenv("ORACLE_TEST_KEY", "s3cret")
@@ -149,8 +154,49 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				compare(t, queries, want, got)
+				if name == "none" {
+					wholeRolls(t, queries, got)
+				}
 			})
 		}
+	}
+}
+
+func wholeRolls(t *testing.T, queries []oracle.Query, got []oracle.Answer) {
+	t.Helper()
+	rolls := 0
+	for i, q := range queries {
+		if len(got[i].Roll) != q.Roll {
+			t.Errorf("query %d: %d tokens of %d were written", i, len(got[i].Roll), q.Roll)
+		}
+		rolls += q.Roll
+	}
+	if rolls < 30 {
+		t.Errorf("only %d tokens were written", rolls)
+	}
+}
+
+// TestRollLearnsWidth: rollouts ask for fewer tokens where a server tells no more, and say so by what they hold.
+func TestRollLearnsWidth(t *testing.T) {
+	m := newToy(t)
+	queries := []oracle.Query{{Prefix: []int32{0, 5}, TopK: remote.RollTop, Roll: 3}}
+	want, err := native(t).Do(context.Background(), queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, servers := client(t, vllm.Name, m, remote.Options{}, mock.Options{MaxTop: 20})
+	for range 2 {
+		got, err := o.Do(context.Background(), queries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, queries, want, got)
+		if n := len(got[0].Roll[2].Top); n != 16 {
+			t.Errorf("%d tokens a position", n)
+		}
+	}
+	if n := servers[0].Requests(); n != 5 { // 128, 64, 32, 16, and 16 again
+		t.Errorf("%d requests", n)
 	}
 }
 
@@ -168,11 +214,32 @@ func compare(t *testing.T, queries []oracle.Query, want, got []oracle.Answer) {
 				t.Fatalf("query %d: token %d has %g instead of %g", i, queries[i].Want[k], got[i].Want[k], lp)
 			}
 		}
-		for k, x := range want[i].Top {
-			if y := got[i].Top[k]; x.ID != y.ID && math.Abs(x.LogProb-y.LogProb) > epsilon || math.Abs(x.LogProb-y.LogProb) > epsilon {
-				t.Fatalf("query %d: place %d is %v instead of %v", i, k, y, x)
-			}
+		compareTop(t, i, want[i].Top, got[i].Top)
+		compareRoll(t, i, want[i].Roll, got[i].Roll)
+	}
+}
+
+func compareTop(t *testing.T, query int, want, got []oracle.Token) {
+	t.Helper()
+	for k, y := range got {
+		x := want[k]
+		if d := math.Abs(x.LogProb - y.LogProb); d > epsilon {
+			t.Fatalf("query %d: place %d is %v instead of %v", query, k, y, x)
 		}
+	}
+}
+
+// compareRoll takes what an engine wrote as far as it told of it.
+func compareRoll(t *testing.T, query int, want, got []oracle.Written) {
+	t.Helper()
+	if (len(want) == 0) != (len(got) == 0) || len(got) > len(want) {
+		t.Fatalf("query %d: %d tokens written instead of %d", query, len(got), len(want))
+	}
+	for k, y := range got {
+		if y.Token != want[k].Token || len(y.Top) < 1 || len(y.Top) > len(want[k].Top) {
+			t.Fatalf("query %d: token %d written is %d with %d likely ones, instead of %d with %d", query, k, y.Token, len(y.Top), want[k].Token, len(want[k].Top))
+		}
+		compareTop(t, query, want[k].Top, y.Top)
 	}
 }
 

@@ -29,12 +29,15 @@ func (s *Server) arrange(list []any, missing bool) []any {
 	return list
 }
 
-// llamacpp is POST /completion of llama-server: n_probs of the most likely tokens.
+// llamacpp is POST /completion of llama-server: n_probs of the most likely tokens at each position. A token that ends within a character
+// has none, as the server keeps it back until the character is whole.
 func (s *Server) llamacpp(body []byte, missing bool) (any, *refusal) {
 	var r struct {
 		Prompt  [][]int32 `json:"prompt"`
 		Predict int       `json:"n_predict"`
 		Probs   int       `json:"n_probs"`
+		Tokens  bool      `json:"return_tokens"`
+		Bias    [][2]any  `json:"logit_bias"`
 	}
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, refuse("%v", err)
@@ -42,24 +45,69 @@ func (s *Server) llamacpp(body []byte, missing bool) (any, *refusal) {
 	if no := s.check(r.Prompt); no != nil {
 		return nil, no
 	}
-	if r.Predict != 1 {
-		return nil, refuse("n_predict %d: the mock predicts one token", r.Predict)
-	}
 	var out []any
 	for i, p := range r.Prompt {
-		var top []object
-		for _, t := range s.top(s.row(p, len(r.Prompt)), r.Probs) {
-			top = append(top, object{"id": t.ID, "token": fmt.Sprint("t", t.ID), "bytes": []int{116}, "logprob": float32(t.LogProb)})
+		var list []object
+		var tokens []int32
+		for _, w := range s.write(p, len(r.Prompt), r.Predict) {
+			id := w.token
+			if r.Bias != nil {
+				id = plainToken
+			}
+			tokens = append(tokens, id)
+			if !s.partial(id) {
+				list = append(list, object{"id": id, "top_logprobs": s.candidates(w.row, r.Probs, missing && len(r.Prompt) == 1)})
+			}
 		}
-		if missing && len(r.Prompt) == 1 {
-			top = top[1:]
+		a := object{"index": i, "completion_probabilities": list}
+		if r.Tokens {
+			a["tokens"] = tokens
 		}
-		out = append(out, object{"index": i, "completion_probabilities": []object{{"id": 0, "top_logprobs": top}}})
+		out = append(out, a)
 	}
 	if len(out) == 1 {
 		return out[0], nil
 	}
 	return s.arrange(out, missing), nil
+}
+
+// plainToken is the token that a bias for text asks for.
+const plainToken = 2
+
+// partial reports whether a token ends within a character.
+func (s *Server) partial(token int32) bool {
+	return s.opt.Partial > 0 && token != plainToken && int(token)%s.opt.Partial == 0
+}
+
+func (s *Server) candidates(row []float64, k int, missing bool) []object {
+	var top []object
+	for _, t := range s.top(row, k) {
+		top = append(top, object{"id": t.ID, "token": fmt.Sprint("t", t.ID), "bytes": []int{116}, "logprob": float32(t.LogProb)})
+	}
+	if missing {
+		top = top[1:]
+	}
+	return top
+}
+
+// writing is one token that was written, with the row it was chosen from.
+type writing struct {
+	token int32
+	row   []float64
+}
+
+// write continues a prefix greedily with n tokens.
+func (s *Server) write(prefix []int32, batch, n int) []writing {
+	var out []writing
+	for range n {
+		row := s.row(prefix, batch)
+		w := writing{s.top(row, 1)[0].ID, row}
+		prefix, out = append(slices.Clip(prefix), w.token), append(out, w)
+		if len(prefix) >= s.opt.Context {
+			break
+		}
+	}
+	return out
 }
 
 // vllm is POST /v1/completions: logprob_token_ids, which are one list for all prompts, or logprobs.
@@ -87,22 +135,30 @@ func (s *Server) vllm(body []byte, missing bool) (any, *refusal) {
 	}
 	var out []any
 	for i, p := range r.Prompt {
-		row := s.row(p, len(r.Prompt))
-		list := s.top(row, r.Probs)
-		if r.IDs != nil {
-			list = append(pick(row, r.IDs, missing), list[0]) // the sampled token comes besides
-		}
-		top := object{}
-		for _, t := range list {
-			key := fmt.Sprint("t", t.ID%7) // texts of tokens are not unique
-			if r.AsIDs {
-				key = fmt.Sprint("token_id:", t.ID)
+		var tokens []string
+		var positions []object
+		for _, w := range s.write(p, len(r.Prompt), r.Max) {
+			list := s.top(w.row, r.Probs)
+			if r.IDs != nil {
+				list = append(pick(w.row, r.IDs, missing), list[0]) // the sampled token comes besides
 			}
-			top[key] = float32(t.LogProb)
+			top := object{}
+			for _, t := range list {
+				top[s.key(t.ID, r.AsIDs)] = float32(t.LogProb)
+			}
+			tokens, positions = append(tokens, s.key(w.token, r.AsIDs)), append(positions, top)
 		}
-		out = append(out, object{"index": i, "logprobs": object{"top_logprobs": []object{top}}})
+		out = append(out, object{"index": i, "logprobs": object{"tokens": tokens, "top_logprobs": positions}})
 	}
 	return object{"object": "text_completion", "choices": s.arrange(out, missing)}, nil
+}
+
+// key names a token: texts are not unique.
+func (s *Server) key(token int32, asID bool) string {
+	if asID {
+		return fmt.Sprint("token_id:", token)
+	}
+	return fmt.Sprint("t", token%7)
 }
 
 // pick returns wanted tokens; the least likely is missing where it should be.
@@ -126,7 +182,7 @@ func (s *Server) sglang(body []byte, missing bool) (any, *refusal) {
 		LogProb  bool      `json:"return_logprob"`
 		Wanted   [][]int32 `json:"token_ids_logprob"`
 		Top      []int     `json:"top_logprobs_num"`
-		Sampling struct {
+		Sampling []struct {
 			Max int `json:"max_new_tokens"`
 		} `json:"sampling_params"`
 	}
@@ -137,18 +193,23 @@ func (s *Server) sglang(body []byte, missing bool) (any, *refusal) {
 	switch no := s.check(r.IDs); {
 	case no != nil:
 		return nil, no
-	case len(r.RID) != n || len(r.Wanted) != n || len(r.Top) != n:
-		return nil, refuse("lists of %d, %d and %d entries for %d prompts", len(r.RID), len(r.Wanted), len(r.Top), n)
-	case !r.LogProb || r.Sampling.Max != 1:
-		return nil, refuse("return_logprob is off, or max_new_tokens is not 1")
+	case len(r.RID) != n || len(r.Wanted) != n || len(r.Top) != n || len(r.Sampling) != n:
+		return nil, refuse("lists of %d, %d, %d and %d entries for %d prompts", len(r.RID), len(r.Wanted), len(r.Top), len(r.Sampling), n)
+	case !r.LogProb:
+		return nil, refuse("return_logprob is off")
 	}
 	var out []any
 	for i, p := range r.IDs {
-		row := s.row(p, n)
-		meta := object{"id": r.RID[i], "prompt_tokens": len(p),
-			"output_token_ids_logprobs": []any{entries(pick(row, r.Wanted[i], missing && n == 1))}}
+		var written []oracle.Token
+		var wanted, tops []any
+		for _, w := range s.write(p, n, r.Sampling[i].Max) {
+			written = append(written, oracle.Token{ID: w.token, LogProb: w.row[w.token]})
+			wanted = append(wanted, entries(pick(w.row, r.Wanted[i], missing && n == 1)))
+			tops = append(tops, entries(s.top(w.row, r.Top[i])))
+		}
+		meta := object{"id": r.RID[i], "prompt_tokens": len(p), "output_token_logprobs": entries(written), "output_token_ids_logprobs": wanted}
 		if r.Top[i] > 0 {
-			meta["output_top_logprobs"] = []any{entries(s.top(row, r.Top[i]))}
+			meta["output_top_logprobs"] = tops
 		}
 		out = append(out, object{"text": "", "meta_info": meta})
 	}

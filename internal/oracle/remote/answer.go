@@ -23,6 +23,43 @@ func FromTop(q *oracle.Query, top []oracle.Token) (a oracle.Answer, ok bool) {
 	return a, true
 }
 
+// RollTop is the TopK of a rollout: the children of a trie's node that a trained model finds likely are among as many.
+const RollTop = 128
+
+// Apart cuts queries that want tokens and a rollout into two, since an engine tells the same of every token it writes. of are the
+// queries that the parts belong to.
+func Apart(queries []oracle.Query) (parts []oracle.Query, of []int) {
+	for i, q := range queries {
+		if q.Roll > 0 && len(q.Want) > 0 {
+			parts, of = append(parts, oracle.Query{Prefix: q.Prefix, Want: q.Want}), append(of, i)
+			q.Want = nil
+		}
+		parts, of = append(parts, q), append(of, i)
+	}
+	return parts, of
+}
+
+// Together puts the answers to parts into those to n queries.
+func Together(n int, answers []oracle.Answer, of []int) []oracle.Answer {
+	out := make([]oracle.Answer, n)
+	for k, a := range answers {
+		o := &out[of[k]]
+		if len(a.Want) > 0 || o.Want == nil {
+			o.Want = a.Want
+		}
+		o.Top, o.Roll = a.Top, a.Roll
+	}
+	return out
+}
+
+// CheckRoll refuses a rollout without tokens and one with more than were asked for.
+func CheckRoll(q *oracle.Query, written int) error {
+	if written < 1 || written > q.Roll {
+		return fmt.Errorf("%w: %d tokens were written, 1 to %d were asked for", ErrProtocol, written, q.Roll)
+	}
+	return nil
+}
+
 // Pick returns the log-probabilities of tokens in their order; ok is false when one is missing.
 func Pick(want []int32, at map[int32]float64) (out []float64, ok bool) {
 	out = make([]float64, len(want))

@@ -59,6 +59,9 @@ func Check(ctx context.Context, e Engine, tok Tokenizer) (*Probe, error) {
 			return nil, fmt.Errorf("probing the oracle: %w", err)
 		}
 	}
+	if err := p.ahead(ctx, e, queries[:alone]); err != nil {
+		return nil, fmt.Errorf("probing the oracle: %w", err)
+	}
 	if p.Epsilon > Tolerance {
 		return nil, fmt.Errorf("probing the oracle: %w: one log-probability asked for in two ways differs by %.3g: the server must tell raw log-probabilities (vLLM: --logprobs-mode raw_logprobs)", ErrProtocol, p.Epsilon)
 	}
@@ -99,6 +102,50 @@ func (p *Probe) compare(ctx context.Context, e Engine, q oracle.Query, batch ora
 	}
 	p.Mass = max(p.Mass, mass)
 	return nil
+}
+
+// probeRoll is how many tokens the probe has written ahead.
+const probeRoll = 4
+
+// ahead asks for rollouts and then, by name, for what each of their positions tells.
+func (p *Probe) ahead(ctx context.Context, e Engine, queries []oracle.Query) error {
+	queries = slices.Clone(queries)
+	for i := range queries {
+		queries[i].Roll = probeRoll
+	}
+	rolls, err := e.Do(ctx, queries)
+	if err != nil {
+		return err
+	}
+	for i, a := range rolls {
+		prefix, steps := queries[i].Prefix, []oracle.Query(nil)
+		for _, w := range a.Roll {
+			step := oracle.Query{Prefix: prefix}
+			for _, t := range w.Top {
+				step.Want = append(step.Want, t.ID)
+			}
+			prefix, steps = append(slices.Clip(prefix), w.Token), append(steps, step)
+		}
+		answers, err := e.Do(ctx, steps)
+		if err != nil {
+			return err
+		}
+		for k, w := range a.Roll {
+			for j, t := range w.Top {
+				p.Epsilon = max(p.Epsilon, math.Abs(answers[k].Want[j]-t.LogProb))
+			}
+			if !p.likeliest(w) {
+				return fmt.Errorf("%w: a token was written that is not the most likely one: sampling must be off at temperature 0", ErrProtocol)
+			}
+		}
+	}
+	return nil
+}
+
+// likeliest reports whether a token was written that none exceeds by more than the engine's noise.
+func (p *Probe) likeliest(w oracle.Written) bool {
+	i := slices.IndexFunc(w.Top, func(t oracle.Token) bool { return t.ID == w.Token })
+	return i >= 0 && w.Top[0].LogProb-w.Top[i].LogProb <= 2*max(p.Epsilon, 1e-6)
 }
 
 func checkTokenizer(ctx context.Context, e Engine, tok Tokenizer, p *Probe) error {

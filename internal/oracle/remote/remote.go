@@ -91,9 +91,9 @@ type Base struct {
 	caps oracle.Caps
 }
 
-// NewBase describes an engine by its name.
-func NewBase(p *Pool, name string) Base {
-	return Base{p, oracle.Caps{Name: name, Vocab: p.Vocab, Context: p.Context}}
+// NewBase describes an engine by its name; apart is the capability of that name.
+func NewBase(p *Pool, name string, apart bool) Base {
+	return Base{p, oracle.Caps{Name: name, Vocab: p.Vocab, Context: p.Context, Ahead: min(RollTop, p.Vocab), Apart: apart}}
 }
 
 // Caps describes the engine.

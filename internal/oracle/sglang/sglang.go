@@ -21,7 +21,7 @@ type Oracle struct {
 
 // New returns the oracle of a pool; send nothing before remote.Probe.
 func New(p *remote.Pool) *Oracle {
-	return &Oracle{Base: remote.NewBase(p, Name)}
+	return &Oracle{Base: remote.NewBase(p, Name, false)}
 }
 
 type sampling struct {
@@ -31,41 +31,50 @@ type sampling struct {
 }
 
 type request struct {
-	RID      []string  `json:"rid"` // comes back with each answer: the order of a reply is not promised
-	InputIDs [][]int32 `json:"input_ids"`
-	Sampling sampling  `json:"sampling_params"`
-	LogProb  bool      `json:"return_logprob"`
-	Start    int       `json:"logprob_start_len"` // -1: of the new token only, so that the radix cache serves the whole prefix
-	Wanted   [][]int32 `json:"token_ids_logprob"`
-	Top      []int     `json:"top_logprobs_num"`
-	Text     bool      `json:"return_text_in_logprobs"`
+	RID      []string   `json:"rid"` // comes back with each answer: the order of a reply is not promised
+	InputIDs [][]int32  `json:"input_ids"`
+	Sampling []sampling `json:"sampling_params"`
+	LogProb  bool       `json:"return_logprob"`
+	Start    int        `json:"logprob_start_len"` // -1: of new tokens only, so that the radix cache serves the whole prefix
+	Wanted   [][]int32  `json:"token_ids_logprob"`
+	Top      []int      `json:"top_logprobs_num"`
+	Text     bool       `json:"return_text_in_logprobs"`
 }
 
 // entry is [log-probability, id, text].
 type entry [3]any
 
 type reply []struct {
-	Meta struct {
-		ID  string    `json:"id"`
-		Ids [][]entry `json:"output_token_ids_logprobs"`
-		Top [][]entry `json:"output_top_logprobs"`
-	} `json:"meta_info"`
+	Meta meta `json:"meta_info"`
+}
+
+type meta struct {
+	ID      string    `json:"id"`
+	Written []entry   `json:"output_token_logprobs"`
+	Ids     [][]entry `json:"output_token_ids_logprobs"` // by position
+	Top     [][]entry `json:"output_top_logprobs"`       // by position
 }
 
 // Do answers queries, a request for each replica and batch.
 func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
 	o.Pool().Asked(len(queries))
-	out := make([]oracle.Answer, len(queries))
-	batches := o.Pool().Batches(queries)
-	return out, o.Pool().Each(ctx, len(batches), func(ctx context.Context, i int) error { return o.ask(ctx, queries, batches[i], out) })
+	parts, of := remote.Apart(queries)
+	out := make([]oracle.Answer, len(parts))
+	batches := o.Pool().Batches(parts)
+	err := o.Pool().Each(ctx, len(batches), func(ctx context.Context, i int) error { return o.ask(ctx, parts, batches[i], out) })
+	if err != nil {
+		return nil, err
+	}
+	return remote.Together(len(queries), out, of), nil
 }
 
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, index []int, out []oracle.Answer) error {
-	r := request{Sampling: sampling{MaxNewTokens: 1, IgnoreEOS: true}, LogProb: true, Start: -1}
+	r := request{LogProb: true, Start: -1}
 	for k, i := range index {
 		q := &queries[i]
 		r.RID = append(r.RID, requestID(k, q.Prefix))
 		r.InputIDs = append(r.InputIDs, q.Prefix)
+		r.Sampling = append(r.Sampling, sampling{MaxNewTokens: max(1, q.Roll), IgnoreEOS: true})
 		r.Wanted = append(r.Wanted, wanted(q))
 		r.Top = append(r.Top, q.TopK)
 	}
@@ -94,47 +103,94 @@ func (o *Oracle) read(v *reply, rid []string, queries []oracle.Query, index []in
 	for k, id := range rid {
 		at[id] = k
 	}
-	for _, a := range *v {
-		k, ok := at[a.Meta.ID]
+	for i := range *v {
+		m := &(*v)[i].Meta
+		k, ok := at[m.ID]
 		if !ok {
-			return fmt.Errorf("%w: an answer to %q, which was not asked or was answered twice", remote.ErrProtocol, a.Meta.ID)
+			return fmt.Errorf("%w: an answer to %q, which was not asked or was answered twice", remote.ErrProtocol, m.ID)
 		}
-		delete(at, a.Meta.ID)
+		delete(at, m.ID)
+		var err error
 		q := &queries[index[k]]
-		ids, err := tokens(a.Meta.Ids)
+		if q.Roll > 0 {
+			out[index[k]], err = o.written(q, m)
+		} else {
+			out[index[k]], err = o.step(q, m)
+		}
 		if err != nil {
 			return err
 		}
-		byID := make(map[int32]float64, len(ids))
-		for _, t := range ids {
-			byID[t.ID] = t.LogProb
-		}
-		ans := oracle.Answer{}
-		if ans.Want, ok = remote.Pick(q.Want, byID); !ok {
-			return fmt.Errorf("%w: output_token_ids_logprobs lacks a token that was asked for (SGLang from 0.4.6 on sends them)", remote.ErrProtocol)
-		}
-		if q.TopK > 0 {
-			top, err := tokens(a.Meta.Top)
-			if err != nil {
-				return err
-			}
-			if len(top) < min(q.TopK, o.Caps().Vocab) {
-				return fmt.Errorf("%w: %d tokens of top_logprobs_num %d", remote.ErrProtocol, len(top), q.TopK)
-			}
-			ans.Top = remote.Best(top, q.TopK)
-		}
-		out[index[k]] = ans
 	}
 	return nil
 }
 
-// tokens reads the entries of the one new token.
-func tokens(list [][]entry) ([]oracle.Token, error) {
-	if len(list) != 1 {
-		return nil, fmt.Errorf("%w: log-probabilities at %d positions instead of one", remote.ErrProtocol, len(list))
+// step reads the answer to a question of one token.
+func (o *Oracle) step(q *oracle.Query, m *meta) (a oracle.Answer, err error) {
+	if len(m.Ids) != 1 {
+		return a, positions(len(m.Ids), 1)
 	}
-	out := make([]oracle.Token, len(list[0]))
-	for i, e := range list[0] {
+	ids, err := tokens(m.Ids[0])
+	if err != nil {
+		return a, err
+	}
+	byID := make(map[int32]float64, len(ids))
+	for _, t := range ids {
+		byID[t.ID] = t.LogProb
+	}
+	var ok bool
+	if a.Want, ok = remote.Pick(q.Want, byID); !ok {
+		return a, fmt.Errorf("%w: output_token_ids_logprobs lacks a token that was asked for (SGLang from 0.4.6 on sends them)", remote.ErrProtocol)
+	}
+	if q.TopK > 0 {
+		if len(m.Top) != 1 {
+			return a, positions(len(m.Top), 1)
+		}
+		a.Top, err = o.top(q, m.Top[0])
+	}
+	return a, err
+}
+
+// written reads a rollout.
+func (o *Oracle) written(q *oracle.Query, m *meta) (a oracle.Answer, err error) {
+	chosen, err := tokens(m.Written)
+	if err != nil {
+		return a, err
+	}
+	if err := remote.CheckRoll(q, len(chosen)); err != nil {
+		return a, err
+	}
+	if len(m.Top) != len(chosen) {
+		return a, positions(len(m.Top), len(chosen))
+	}
+	a.Want, a.Roll = []float64{}, make([]oracle.Written, len(chosen))
+	for i, t := range chosen {
+		a.Roll[i].Token = t.ID
+		if a.Roll[i].Top, err = o.top(q, m.Top[i]); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+func (o *Oracle) top(q *oracle.Query, list []entry) ([]oracle.Token, error) {
+	top, err := tokens(list)
+	if err != nil {
+		return nil, err
+	}
+	if len(top) < min(q.TopK, o.Caps().Vocab) {
+		return nil, fmt.Errorf("%w: %d tokens of top_logprobs_num %d", remote.ErrProtocol, len(top), q.TopK)
+	}
+	return remote.Best(top, q.TopK), nil
+}
+
+func positions(n, want int) error {
+	return fmt.Errorf("%w: log-probabilities at %d positions instead of %d", remote.ErrProtocol, n, want)
+}
+
+// tokens reads the entries of one position.
+func tokens(list []entry) ([]oracle.Token, error) {
+	out := make([]oracle.Token, len(list))
+	for i, e := range list {
 		lp, ok1 := e[0].(float64)
 		id, ok2 := e[1].(float64)
 		if !ok1 || !ok2 {

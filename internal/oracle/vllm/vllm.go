@@ -28,12 +28,14 @@ const MaxIDs = 128
 type Oracle struct {
 	remote.Base
 	ids atomic.Int32 // learnt cap of logprob_token_ids
+	top atomic.Int32 // learnt cap of a rollout's logprobs
 }
 
 // New returns the oracle of a pool; send nothing before remote.Probe, which also learns the model's name.
 func New(p *remote.Pool) *Oracle {
-	o := &Oracle{Base: remote.NewBase(p, Name)}
+	o := &Oracle{Base: remote.NewBase(p, Name, true)}
 	o.ids.Store(MaxIDs)
+	o.top.Store(int32(o.Caps().Ahead))
 	return o
 }
 
@@ -56,16 +58,18 @@ type reply struct {
 	Choices []struct {
 		Index    int `json:"index"`
 		LogProbs struct {
-			Top []map[string]float64 `json:"top_logprobs"`
+			Tokens []string             `json:"tokens"`
+			Top    []map[string]float64 `json:"top_logprobs"`
 		} `json:"logprobs"`
 	} `json:"choices"`
 }
 
-// part is a piece of a query: some of its wanted tokens, or its most likely ones.
+// part is a piece of a query: some of its wanted tokens, its most likely ones, or its rollout.
 type part struct {
 	query  int
 	lo, hi int // of Want
 	top    int // TopK; 0: wanted tokens
+	roll   int // tokens to write; 0: one, no rollout
 }
 
 // job is one request.
@@ -73,6 +77,7 @@ type job struct {
 	parts []part
 	ids   []int32 // union of what the parts want, sorted
 	top   int
+	roll  int
 }
 
 // Do answers queries.
@@ -83,23 +88,38 @@ func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answe
 		out[i].Want = make([]float64, len(queries[i].Want))
 	}
 	for {
-		limit := o.MaxIDs()
-		jobs := o.plan(queries, limit)
+		ids, top := o.MaxIDs(), int(o.top.Load())
+		jobs := o.plan(queries, ids, top)
 		err := o.Pool().Each(ctx, len(jobs), func(ctx context.Context, i int) error { return o.ask(ctx, queries, jobs[i], out) })
-		if !errors.Is(err, remote.ErrRefused) || !strings.Contains(err.Error(), "logprob_token_ids") || limit == 1 {
+		if err == nil || !o.learn(err, queries, ids, top) {
 			return out, err
 		}
-		o.ids.CompareAndSwap(int32(limit), int32(limit/2))
 	}
 }
 
+// learn halves the cap that a server refused, or reports that it refused something else.
+func (o *Oracle) learn(err error, queries []oracle.Query, ids, top int) bool {
+	rolls := slices.ContainsFunc(queries, func(q oracle.Query) bool { return q.Roll > 0 })
+	switch s := err.Error(); {
+	case !errors.Is(err, remote.ErrRefused):
+		return false
+	case strings.Contains(s, "logprob_token_ids") && ids > 1:
+		o.ids.CompareAndSwap(int32(ids), int32(ids/2))
+	case strings.Contains(s, "logprobs") && rolls && top > 1:
+		o.top.CompareAndSwap(int32(top), int32(top/2))
+	default:
+		return false
+	}
+	return true
+}
+
 // plan packs the parts of queries into requests, replica by replica: parts join the open request while the union of their tokens fits.
-func (o *Oracle) plan(queries []oracle.Query, limit int) []job {
+func (o *Oracle) plan(queries []oracle.Query, limit, top int) []job {
 	var jobs []job
-	open := map[[2]int]int{} // replica and TopK
-	for _, p := range parts(queries, limit) {
+	open := map[[3]int]int{} // replica, TopK and tokens to write
+	for _, p := range parts(queries, limit, top) {
 		q := &queries[p.query]
-		key := [2]int{o.Pool().Route(q.Prefix), p.top}
+		key := [3]int{o.Pool().Route(q.Prefix), p.top, p.roll}
 		at, ok := open[key]
 		ids := []int32(nil)
 		if ok {
@@ -108,21 +128,24 @@ func (o *Oracle) plan(queries []oracle.Query, limit int) []job {
 		if !ok || len(ids) > limit || len(jobs[at].parts) == o.Pool().Batch {
 			at, ids = len(jobs), union(nil, q.Want[p.lo:p.hi])
 			open[key] = at
-			jobs = append(jobs, job{top: p.top})
+			jobs = append(jobs, job{top: p.top, roll: p.roll})
 		}
 		jobs[at].parts, jobs[at].ids = append(jobs[at].parts, p), ids
 	}
 	return jobs
 }
 
-func parts(queries []oracle.Query, limit int) []part {
+func parts(queries []oracle.Query, limit, top int) []part {
 	var out []part
 	for i := range queries {
 		q := &queries[i]
 		for lo := 0; lo < len(q.Want); lo += limit {
 			out = append(out, part{query: i, lo: lo, hi: min(lo+limit, len(q.Want))})
 		}
-		if q.TopK > 0 {
+		switch {
+		case q.Roll > 0:
+			out = append(out, part{query: i, top: max(1, min(q.TopK, top)), roll: q.Roll})
+		case q.TopK > 0:
 			out = append(out, part{query: i, top: q.TopK})
 		}
 	}
@@ -136,7 +159,7 @@ func union(sorted, more []int32) []int32 {
 }
 
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j job, out []oracle.Answer) error {
-	r := request{Model: o.Pool().Model, MaxTokens: 1, LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: true}
+	r := request{Model: o.Pool().Model, MaxTokens: max(1, j.roll), LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: true}
 	for _, p := range j.parts {
 		r.Prompt = append(r.Prompt, queries[p.query].Prefix)
 	}
@@ -150,11 +173,11 @@ func read(v *reply, queries []oracle.Query, j job, out []oracle.Answer) error {
 	}
 	seen := make([]bool, len(j.parts))
 	for _, c := range v.Choices {
-		if c.Index < 0 || c.Index >= len(seen) || seen[c.Index] || len(c.LogProbs.Top) != 1 {
-			return fmt.Errorf("%w: choice %d of %d with %d tokens", remote.ErrProtocol, c.Index, len(seen), len(c.LogProbs.Top))
+		if c.Index < 0 || c.Index >= len(seen) || seen[c.Index] {
+			return fmt.Errorf("%w: choice %d of %d", remote.ErrProtocol, c.Index, len(seen))
 		}
 		seen[c.Index] = true
-		if err := fill(c.LogProbs.Top[0], queries, j.parts[c.Index], out); err != nil {
+		if err := fill(c.LogProbs.Tokens, c.LogProbs.Top, queries, j.parts[c.Index], out); err != nil {
 			return err
 		}
 	}
@@ -162,27 +185,27 @@ func read(v *reply, queries []oracle.Query, j job, out []oracle.Answer) error {
 }
 
 // fill writes one choice into its part of an answer. Parts write to places of their own, so that no lock is needed.
-func fill(top map[string]float64, queries []oracle.Query, p part, out []oracle.Answer) error {
-	tokens := make([]oracle.Token, 0, len(top))
-	at := make(map[int32]float64, len(top))
-	for key, lp := range top {
-		id, err := strconv.ParseInt(strings.TrimPrefix(key, "token_id:"), 10, 32)
-		if err != nil || !strings.HasPrefix(key, "token_id:") {
-			return fmt.Errorf("%w: tokens are named by text, not as token_id:N", remote.ErrProtocol)
-		}
-		if err := remote.CheckLogProb(lp); err != nil {
-			return err
-		}
-		tokens = append(tokens, oracle.Token{ID: int32(id), LogProb: lp})
-		at[int32(id)] = lp
-	}
+func fill(written []string, top []map[string]float64, queries []oracle.Query, p part, out []oracle.Answer) error {
 	q := &queries[p.query]
-	if p.top > 0 {
-		if len(tokens) < p.top {
-			return fmt.Errorf("%w: %d tokens of logprobs %d (start the server with a larger --max-logprobs)", remote.ErrProtocol, len(tokens), p.top)
-		}
-		out[p.query].Top = remote.Best(tokens, p.top)
+	if p.roll > 0 {
+		return fillRoll(written, top, q, p, &out[p.query])
+	}
+	if len(top) != 1 {
+		return fmt.Errorf("%w: log-probabilities at %d positions instead of one", remote.ErrProtocol, len(top))
+	}
+	list, err := tokens(top[0])
+	switch {
+	case err != nil:
+		return err
+	case p.top > 0 && len(list) < p.top:
+		return fmt.Errorf("%w: %d tokens of logprobs %d (start the server with a larger --max-logprobs)", remote.ErrProtocol, len(list), p.top)
+	case p.top > 0:
+		out[p.query].Top = remote.Best(list, p.top)
 		return nil
+	}
+	at := make(map[int32]float64, len(list))
+	for _, t := range list {
+		at[t.ID] = t.LogProb
 	}
 	lps, ok := remote.Pick(q.Want[p.lo:p.hi], at)
 	if !ok {
@@ -190,6 +213,54 @@ func fill(top map[string]float64, queries []oracle.Query, p part, out []oracle.A
 	}
 	copy(out[p.query].Want[p.lo:], lps)
 	return nil
+}
+
+func fillRoll(written []string, top []map[string]float64, q *oracle.Query, p part, a *oracle.Answer) error {
+	if err := remote.CheckRoll(q, len(written)); err != nil {
+		return err
+	}
+	if len(top) != len(written) {
+		return fmt.Errorf("%w: log-probabilities at %d positions instead of %d", remote.ErrProtocol, len(top), len(written))
+	}
+	a.Roll = make([]oracle.Written, len(written))
+	for i, key := range written {
+		id, err := tokenID(key)
+		if err != nil {
+			return err
+		}
+		list, err := tokens(top[i])
+		if err != nil {
+			return err
+		}
+		if len(list) < p.top {
+			return fmt.Errorf("%w: %d tokens of logprobs %d", remote.ErrProtocol, len(list), p.top)
+		}
+		a.Roll[i] = oracle.Written{Token: id, Top: remote.Best(list, p.top)}
+	}
+	return nil
+}
+
+func tokens(position map[string]float64) ([]oracle.Token, error) {
+	list := make([]oracle.Token, 0, len(position))
+	for key, lp := range position {
+		id, err := tokenID(key)
+		if err != nil {
+			return nil, err
+		}
+		if err := remote.CheckLogProb(lp); err != nil {
+			return nil, err
+		}
+		list = append(list, oracle.Token{ID: id, LogProb: lp})
+	}
+	return list, nil
+}
+
+func tokenID(key string) (int32, error) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(key, "token_id:"), 10, 32)
+	if err != nil || !strings.HasPrefix(key, "token_id:") {
+		return 0, fmt.Errorf("%w: tokens are named by text, not as token_id:N", remote.ErrProtocol)
+	}
+	return int32(n), nil
 }
 
 // Tokenize asks how the server cuts a text.

@@ -43,6 +43,7 @@ type search struct {
 // children of a node, so that scores of all names of a group sum to one, and forced tokens cost neither probability nor
 // computation. A search ends when no live hypothesis can enter the best `beams` finished ones: scores only fall.
 func beamTrie(ctx context.Context, t *trie.Trie, o Oracle, searches []*search, beams int) error {
+	o = wide(o, beams, true)
 	for {
 		var queries []oracle.Query
 		for _, s := range searches {

@@ -23,16 +23,22 @@ const (
 //
 // Under the sum of renormalised log-probabilities a beginning's bound is its own score, since scores only fall. Under the mean
 // of raw log-probabilities it is its sum over the longest length that a name below it has: the rest can at best cost nothing.
+//
+// Where a round costs, every beginning that is opened is also written on greedily (a rollout, docs/scale.md 1.8), which opens what lies on
+// the way in the same round. A rollout tells the likeliest tokens of each position only: the children that are not among them share a bound,
+// and the sum of renormalisation has a lower and an upper one (see view).
 type certifiedSearch struct {
 	prompt   []int32
 	root     trie.Node
 	mean     bool // score as beam-hf: raw log-probabilities over length, the end token counted; else as beam-trie
+	caps     oracle.Caps
 	open     families
 	best     whole
-	asked    int    // nodes the oracle was asked about
-	how      string // empty while it goes on
-	straight bool   // so far every beginning opened was the likeliest child of the one before
-	chains   []chain
+	asked    int                   // prefixes the oracle was asked about
+	how      string                // empty while it goes on
+	straight bool                  // so far every beginning opened was the likeliest child of the one before
+	exact    map[trie.Node]float64 // sums of renormalisation that were asked for
+	pending  []pending
 }
 
 // whole is a name that was reached.
@@ -44,22 +50,30 @@ type whole struct {
 
 // family are the unopened children of an opened node. The first has the largest bound, the rest have no order.
 type family struct {
-	path []int32 // tokens down to the node
-	kids []kid
+	path  []int32 // tokens down to the node
+	kids  []kid
+	loose []looseSum // sums between the root and the kids that are known within bounds
 }
 
 type kid struct {
 	node  trie.Node
-	logp  float64
+	logp  float64 // at most, where sums are loose
 	bound float64
+	seen  map[trie.Node]bool // not nil: the kid stands for the children of node but these, which are not among the likeliest tokens
 }
 
-// chain is a beginning on its way to the next choice: the tokens in between are forced.
-type chain struct {
-	logp    float64
-	last    trie.Node // where the next choice is
-	path    []int32   // tokens down to it
+// looseSum is a sum of renormalisation of which the likeliest tokens are known.
+type looseSum struct {
+	node  trie.Node
+	depth int     // tokens down to the node
+	low   float64 // logarithm of the part known
+	width float64 // by how much the logarithm can be larger
+}
+
+// pending is something whose answers are under way.
+type pending struct {
 	queries int
+	take    func([]oracle.Answer)
 }
 
 // families is a heap, the largest bound first; between equals the smaller node.
@@ -90,18 +104,27 @@ func (f *family) first() {
 	f.kids[0], f.kids[at] = f.kids[at], f.kids[0]
 }
 
-// openEach is how many beginnings a search opens in a round once it has left the straight way: more make better use of a batch,
-// fewer ask less.
-const openEach = 3
+const (
+	// openEach is how many beginnings a search opens in a round once it has left the straight way: more make better use of a batch,
+	// fewer ask less.
+	openEach = 3
+	// longestRoll bounds a rollout: names of 24 tokens are rare, and what is written beyond a name is lost.
+	longestRoll = 24
+	// looseEnough is how far the logarithm of a name's probability may be off, and how much better another may be, before exact sums are
+	// asked for: less than the noise of servers that compute in 16 bits.
+	looseEnough = 1e-3
+	// lostMass is what sums of probabilities in 32 bits may lack.
+	lostMass = 1e-6
+)
 
 // newCertified starts at a root.
-func newCertified(t *trie.Trie, prompt []int32, root trie.Node, mean bool) *certifiedSearch {
-	s := &certifiedSearch{prompt: prompt, root: root, mean: mean, straight: true}
-	s.open = families{{kids: []kid{{root, 0, 0}}}}
+func newCertified(o Oracle, prompt []int32, root trie.Node, mean bool) *certifiedSearch {
+	s := &certifiedSearch{prompt: prompt, root: root, mean: mean, caps: o.Caps(), straight: true, exact: map[trie.Node]float64{}}
+	s.open = families{{kids: []kid{{node: root}}}}
 	return s
 }
 
-// certify runs several searches at once until each is proved or has asked about budget nodes.
+// certify runs several searches at once until each is proved or has asked about budget prefixes.
 func certify(ctx context.Context, t *trie.Trie, o Oracle, searches []*certifiedSearch, budget int) error {
 	for {
 		var queries []oracle.Query
@@ -116,11 +139,11 @@ func certify(ctx context.Context, t *trie.Trie, o Oracle, searches []*certifiedS
 			return err
 		}
 		for _, s := range searches {
-			for _, c := range s.chains {
-				s.answer(t, c, answers[:c.queries])
-				answers = answers[c.queries:]
+			for _, p := range s.pending {
+				p.take(answers[:p.queries])
+				answers = answers[p.queries:]
 			}
-			s.chains = s.chains[:0]
+			s.pending = s.pending[:0]
 		}
 	}
 }
@@ -131,91 +154,228 @@ func (s *certifiedSearch) ask(t *trie.Trie, queries []oracle.Query, budget int) 
 	if s.straight {
 		n = 1
 	}
-	for len(s.chains) < n && len(s.open) > 0 && s.how == "" {
-		f := &s.open[0]
-		k, path := f.kids[0], f.path
-		if s.whole(t, k) {
-			if len(s.chains) == 0 { // nothing is being opened that could score more
-				s.conclude(t, k, path)
+	for len(s.pending) < n && len(s.open) > 0 && s.how == "" {
+		k, f := s.open[0].kids[0], s.open[0]
+		if slices.ContainsFunc(f.loose, s.known) {
+			s.pop()
+			s.push(s.lowered(k, f))
+			continue
+		}
+		done := s.whole(t, k) && width(f.loose) <= looseEnough
+		if done || s.asked >= budget {
+			if len(s.pending) == 0 { // nothing is being opened that could score more
+				s.end(t, k, f, done)
 			}
-			break
+			return queries
 		}
-		if s.asked >= budget {
-			if len(s.chains) == 0 {
-				s.how = byBeam
-			}
-			break
+		s.pop()
+		switch {
+		case s.whole(t, k):
+			queries = s.tighten(t, k, f, queries)
+		case k.seen != nil:
+			queries = s.complete(t, k, f, queries)
+		default:
+			queries = s.follow(t, k, f, queries)
 		}
-		if f.kids = f.kids[1:]; len(f.kids) > 0 {
-			f.first()
-			heap.Fix(&s.open, 0)
-		} else {
-			heap.Pop(&s.open)
-		}
-		queries = s.follow(t, k, path, queries)
 	}
 	return queries
+}
+
+// pop takes the kid with the largest bound.
+func (s *certifiedSearch) pop() {
+	f := &s.open[0]
+	if f.kids = f.kids[1:]; len(f.kids) > 0 {
+		f.first()
+		heap.Fix(&s.open, 0)
+		return
+	}
+	heap.Pop(&s.open)
+}
+
+func (s *certifiedSearch) push(f family) {
+	if len(f.kids) > 0 {
+		f.first()
+		heap.Push(&s.open, f)
+	}
 }
 
 // whole reports whether a kid stands for one name whose score is known.
 func (s *certifiedSearch) whole(t *trie.Trie, k kid) bool {
-	return t.IsLeaf(k.node) || !s.mean && t.Count(k.node) == 1
+	return k.seen == nil && (t.IsLeaf(k.node) || !s.mean && t.Count(k.node) == 1)
 }
 
-func (s *certifiedSearch) conclude(t *trie.Trie, k kid, path []int32) {
-	s.best = whole{t.Leaf(k.node), k.bound, k.logp}
-	s.how = byBestFirst
-	if s.straight {
+// end gives the kid as the best name, if it is proved to be.
+func (s *certifiedSearch) end(t *trie.Trie, k kid, f family, proved bool) {
+	switch {
+	case !proved:
+		s.how = byBeam
+		return
+	case s.straight:
 		s.how = byRollout
+	default:
+		s.how = byBestFirst
 	}
+	s.best = whole{t.Leaf(k.node), k.bound, k.logp}
 }
 
-// follow walks the forced tokens after a beginning, so that they and the next choice are one question.
-func (s *certifiedSearch) follow(t *trie.Trie, k kid, path []int32, queries []oracle.Query) []oracle.Query {
-	c := chain{logp: k.logp, path: path}
-	for n := k.node; ; n, _ = t.Children(n) {
-		if n != s.root {
-			c.path = append(slices.Clip(c.path), t.Token(n))
-		}
-		c.last = n
-		lo, hi := t.Children(n)
-		if s.mean || hi-lo > 1 {
-			queries = append(queries, oracle.Query{Prefix: join(s.prompt, c.path), Want: childTokens(t, n)})
-			c.queries++
-		}
-		if hi-lo > 1 || t.IsLeaf(lo) {
-			break
-		}
+// width is by how much a kid's log-probability may be off.
+func width(loose []looseSum) (sum float64) {
+	for _, l := range loose {
+		sum += l.width
 	}
-	s.asked += c.queries
-	s.chains = append(s.chains, c)
+	return sum
+}
+
+// known reports whether a sum was asked for.
+func (s *certifiedSearch) known(l looseSum) bool { _, ok := s.exact[l.node]; return ok }
+
+// lowered is a kid by itself, its log-probability less what the sums above it that were asked for are larger.
+func (s *certifiedSearch) lowered(k kid, f family) family {
+	out := family{path: f.path}
+	for _, l := range f.loose {
+		if !s.known(l) {
+			out.loose = append(out.loose, l)
+			continue
+		}
+		k.logp -= s.exact[l.node] - l.low
+		k.bound -= s.exact[l.node] - l.low
+	}
+	out.kids = []kid{k}
+	return out
+}
+
+// tighten asks for the sums that a whole name's score lacks. Unless another is better then, it is the best.
+func (s *certifiedSearch) tighten(t *trie.Trie, k kid, f family, queries []oracle.Query) []oracle.Query {
+	for _, l := range f.loose {
+		queries = append(queries, oracle.Query{Prefix: join(s.prompt, f.path[:l.depth]), Want: childTokens(t, l.node)})
+	}
+	s.asked += len(f.loose)
+	s.pending = append(s.pending, pending{len(f.loose), func(answers []oracle.Answer) {
+		for i, l := range f.loose {
+			s.exact[l.node] = logSumExp(answers[i].Want)
+		}
+		s.push(s.lowered(k, f))
+	}})
 	return queries
 }
 
-// answer takes in what a chain's questions brought: the cost of its forced tokens and of each choice at its end.
-func (s *certifiedSearch) answer(t *trie.Trie, c chain, answers []oracle.Answer) {
-	if s.mean {
-		for _, a := range answers[:len(answers)-1] {
-			c.logp += a.Want[0]
+// complete asks for those children that were not among the likeliest tokens. Their own bounds rest on sums that are loose above the node.
+func (s *certifiedSearch) complete(t *trie.Trie, k kid, f family, queries []oracle.Query) []oracle.Query {
+	s.asked++
+	s.straight = false
+	queries = append(queries, oracle.Query{Prefix: join(s.prompt, f.path), Want: childTokens(t, k.node)})
+	s.pending = append(s.pending, pending{1, func(answers []oracle.Answer) {
+		v := newView(t, k.node, answers[0].Want)
+		s.exact[k.node] = v.sum
+		v.known = slices.DeleteFunc(v.known, func(c child) bool { return k.seen[c.node] })
+		s.push(s.family(t, v, k.logp, f.path, f.loose))
+	}})
+	return queries
+}
+
+// follow walks the forced tokens after a beginning, so that they and the next choice are one question.
+func (s *certifiedSearch) follow(t *trie.Trie, k kid, f family, queries []oracle.Query) []oracle.Query {
+	at, path, count := k.node, f.path, 0
+	if at != s.root {
+		path = append(slices.Clip(path), t.Token(at))
+	}
+	for ; ; path = append(slices.Clip(path), t.Token(at)) {
+		lo, hi := t.Children(at)
+		if hi-lo > 1 || t.IsLeaf(lo) {
+			break
 		}
-	}
-	last := answers[len(answers)-1].Want
-	z := 0.0
-	if !s.mean {
-		z = logSumExp(last)
-	}
-	lo, _ := t.Children(c.last)
-	f := family{path: c.path, kids: make([]kid, len(last))}
-	for i, lp := range last {
-		n := lo + trie.Node(i)
-		f.kids[i] = kid{n, c.logp + lp - z, c.logp + lp - z}
 		if s.mean {
-			f.kids[i].bound /= float64(len(c.path) + 1 + t.Depth(n))
+			queries = append(queries, oracle.Query{Prefix: join(s.prompt, path), Want: []int32{t.Token(lo)}})
+			count++
+		}
+		at = lo
+	}
+	queries = append(queries, s.question(t, at, path))
+	count++
+	s.asked += count
+	s.pending = append(s.pending, pending{count, func(answers []oracle.Answer) {
+		for _, a := range answers[:len(answers)-1] {
+			k.logp += a.Want[0]
+		}
+		s.take(t, at, path, k.logp, f.loose, answers[len(answers)-1])
+	}})
+	return queries
+}
+
+// question asks about a node's children, by a rollout too where that pays.
+func (s *certifiedSearch) question(t *trie.Trie, n trie.Node, path []int32) oracle.Query {
+	q := oracle.Query{Prefix: join(s.prompt, path), Want: childTokens(t, n)}
+	if s.caps.Ahead == 0 {
+		return q
+	}
+	q.Roll, q.TopK = min(longestRoll, t.Depth(n)), s.caps.Ahead
+	if s.caps.Context > 0 {
+		q.Roll = min(q.Roll, max(1, s.caps.Context-len(q.Prefix)))
+	}
+	if s.caps.Apart {
+		q.Want = nil
+	}
+	return q
+}
+
+// take opens a node and, as far as a rollout stays in the trie and its tokens tell enough, the nodes on its way.
+func (s *certifiedSearch) take(t *trie.Trie, n trie.Node, path []int32, logp float64, loose []looseSum, a oracle.Answer) {
+	var v view
+	if len(a.Want) > 0 {
+		v = newView(t, n, a.Want)
+	} else {
+		v = topView(t, n, a.Roll[0].Top)
+	}
+	for i := 0; ; i++ {
+		f := s.family(t, v, logp, path, loose)
+		next := -1
+		if i+1 < len(a.Roll) {
+			next = slices.IndexFunc(f.kids, func(k kid) bool { return k.seen == nil && t.Token(k.node) == a.Roll[i].Token && !s.whole(t, k) })
+		}
+		if next >= 0 {
+			v = topView(t, f.kids[next].node, a.Roll[i+1].Top)
+		}
+		if next < 0 || len(v.known) == 0 {
+			s.push(f)
+			s.straight = s.straight && len(f.kids) > 0 && s.open[0].kids[0].node == f.kids[0].node
+			return
+		}
+		k := f.kids[next]
+		path, logp, loose = append(slices.Clip(path), t.Token(k.node)), k.logp, f.loose
+		f.kids = slices.Delete(f.kids, next, next+1)
+		s.push(f)
+	}
+}
+
+// family scores the children that a view shows of a node, and pushes what stands for the others.
+func (s *certifiedSearch) family(t *trie.Trie, v view, logp float64, path []int32, loose []looseSum) family {
+	f := family{path: path, loose: loose, kids: make([]kid, 0, len(v.known))}
+	z, withUnseen := 0.0, 0.0
+	if !s.mean {
+		z, withUnseen = v.sum, logSumExp([]float64{v.sum, v.unseen})
+		if v.width > 0 {
+			f.loose = append(slices.Clip(loose), looseSum{v.node, len(path), v.sum, v.width})
 		}
 	}
-	f.first()
-	heap.Push(&s.open, f)
-	s.straight = s.straight && &s.open[0].kids[0] == &f.kids[0]
+	for _, c := range v.known {
+		f.kids = append(f.kids, s.kid(c.node, logp+c.logp-z, len(path)+1+t.Depth(c.node)))
+	}
+	if v.unseen > math.Inf(-1) { // the sum that one of the others is divided by has its own part in it
+		rest := s.kid(v.node, logp+v.unseen-withUnseen, len(path)+t.Depth(v.node))
+		rest.logp, rest.seen = logp, map[trie.Node]bool{}
+		for _, c := range v.known {
+			rest.seen[c.node] = true
+		}
+		s.push(family{path: path, kids: []kid{rest}, loose: loose})
+	}
+	return f
+}
+
+func (s *certifiedSearch) kid(n trie.Node, logp float64, longest int) kid {
+	if s.mean {
+		return kid{node: n, logp: logp, bound: logp / float64(longest)}
+	}
+	return kid{node: n, logp: logp, bound: logp}
 }
 
 // certified answers a batch in the mode certified-top1. Where the proof does not come within the budget, a beam search under
@@ -223,7 +383,7 @@ func (s *certifiedSearch) answer(t *trie.Trie, c chain, answers []oracle.Answer)
 func (l *Linker) certified(ctx context.Context, batch []*task) error {
 	searches := make([]*certifiedSearch, len(batch))
 	for i, t := range batch {
-		searches[i] = newCertified(l.trie, t.prompt, t.root, l.opt.CertifyMean)
+		searches[i] = newCertified(l.oracle, t.prompt, t.root, l.opt.CertifyMean)
 	}
 	if err := certify(ctx, l.trie, l.oracle, searches, l.opt.Budget); err != nil {
 		return err

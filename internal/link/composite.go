@@ -2,6 +2,7 @@ package link
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -219,10 +220,52 @@ func (l *Linker) withSeveral(t *task, ranked []prediction.Candidate) []predictio
 	return slices.Insert(ranked, i, *c)
 }
 
+// separator is the token between the names of an answer; 0 where one name is asked for.
+func (l *Linker) separator() int32 {
+	if !l.opt.Several {
+		return 0
+	}
+	sep, _ := l.tok.ID(markup.Sep)
+	return sep
+}
+
+// codes are the concepts of names, one a name, each once.
+func (l *Linker) codes(leaves []int) (out []string) {
+	for _, leaf := range leaves {
+		if id := l.kb.ID(int(l.trie.Concepts(leaf)[0])); !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// together files a sequence of names of several concepts, unless a better one of the same has been written.
+func (l *Linker) together(t *task, q sequence, codes []string) {
+	var names []string
+	for _, leaf := range q.leaves {
+		names = append(names, l.trie.Text(leaf))
+	}
+	c := prediction.Candidate{Parts: slices.Sorted(slices.Values(codes)), Name: strings.Join(names, nameJoin), Score: q.score, LogProb: q.logp, Source: []string{byBeam}}
+	c.Code = strings.Join(c.Parts, codeJoin)
+	if !slices.ContainsFunc(t.composites, func(x prediction.Candidate) bool { return x.Code == c.Code }) {
+		t.composites = append(t.composites, c)
+	}
+}
+
+// withWritten puts composites that were written among ranked candidates; z is the logarithm of what all of them sum to.
+func withWritten(ranked, composites []prediction.Candidate, z float64) []prediction.Candidate {
+	for _, c := range composites {
+		c.Probability = math.Exp(c.Score - z)
+		i, _ := slices.BinarySearchFunc(ranked, c.Score, func(x prediction.Candidate, score float64) int { return cmp.Compare(score, x.Score) })
+		ranked = slices.Insert(ranked, i, c)
+	}
+	return ranked
+}
+
 // written turns a free answer of several names into a candidate; nil where it has one, or names what is no concept.
 func (l *Linker) written(t *task, answer string) *prediction.Candidate {
 	names := markup.ParseAnswer(answer)
-	if l.opt.Composites == nil || len(names) < 2 {
+	if l.opt.Composites == nil && !l.opt.Several || len(names) < 2 {
 		return nil
 	}
 	var codes []string

@@ -31,29 +31,43 @@ type hfCase struct {
 	}
 }
 
-// TestBeamHFAsHuggingFace: beam-hf gives the names of generate(num_beams, prefix_allowed_tokens_fn) in its order, with its
-// scores; and free gives what generate writes without a trie.
-func TestBeamHFAsHuggingFace(t *testing.T) {
+// hfFile is cases.json.
+type hfFile struct {
+	EOS   int32
+	Cases []hfCase
+}
+
+func readHF(t *testing.T) (file hfFile) {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(hfCases, "cases.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct {
-		EOS   int32
-		Cases []hfCase
-	}
 	if err := json.Unmarshal(b, &file); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+func nativeHF(t *testing.T, name string) *oracle.Native {
+	t.Helper()
+	m, err := checkpoint.Load(filepath.Join(hfCases, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := oracle.NewNative(model.NewSession(m, model.SessionOptions{Threads: 1}))
+	t.Cleanup(o.Close)
+	return o
+}
+
+// TestBeamHFAsHuggingFace: beam-hf gives the names of generate(num_beams, prefix_allowed_tokens_fn) in its order, with its
+// scores; and free gives what generate writes without a trie.
+func TestBeamHFAsHuggingFace(t *testing.T) {
+	file := readHF(t)
 	oracles := map[string]*oracle.Native{}
 	for _, c := range file.Cases {
 		if oracles[c.Model] == nil {
-			m, err := checkpoint.Load(filepath.Join(hfCases, c.Model))
-			if err != nil {
-				t.Fatal(err)
-			}
-			oracles[c.Model] = oracle.NewNative(model.NewSession(m, model.SessionOptions{Threads: 1}))
-			defer oracles[c.Model].Close()
+			oracles[c.Model] = nativeHF(t, c.Model)
 		}
 		checkHF(t, &c, oracles[c.Model], file.EOS)
 	}
@@ -62,11 +76,11 @@ func TestBeamHFAsHuggingFace(t *testing.T) {
 	}
 }
 
-func checkHF(t *testing.T, c *hfCase, o Oracle, eos int32) {
+// trie holds a case's names.
+func (c *hfCase) trie(t *testing.T, eos int32) (*trie.Trie, trie.Node) {
 	t.Helper()
-	s := &sequenceSearch{prompt: c.Prompt, guided: len(c.Names) > 0}
 	names := c.Names
-	if !s.guided {
+	if len(names) == 0 {
 		names = [][]int32{{3}} // a search without a trie still asks one for its end token
 	}
 	var forms []trie.Form
@@ -77,8 +91,13 @@ func checkHF(t *testing.T, c *hfCase, o Oracle, eos int32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.root, _ = tr.Root("G")
-	s.live = []hypothesis{{node: s.root}}
+	return tr, root(tr)
+}
+
+func checkHF(t *testing.T, c *hfCase, o Oracle, eos int32) {
+	t.Helper()
+	tr, at := c.trie(t, eos)
+	s := &sequenceSearch{prompt: c.Prompt, guided: len(c.Names) > 0, root: at, live: []hypothesis{{node: at}}}
 	if err := runSequences(context.Background(), tr, o, []*sequenceSearch{s}, c.Beams, c.Limit); err != nil {
 		t.Fatal(err)
 	}

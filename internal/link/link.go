@@ -65,6 +65,7 @@ type Options struct {
 	Markup     markup.Options    // must be what the model was trained with
 	System     string            // name of the row in a comparison
 	Composites *Composites       // also answers of several concepts; nil: every mention means one
+	Several    bool              // in BeamHF: several names may be written with markup.Sep between them
 	Weights    *Weights          // of Hybrid and Ranked; nil: the defaults
 	NIL        float64           // in Hybrid and Ranked: abstain where no candidate is right with more than this probability; 0: never
 	Budget     int               // of CertifiedTop1: nodes a proof may ask about before a beam search answers instead; default 64
@@ -120,6 +121,11 @@ func New(p Parts, opt Options) (*Linker, error) {
 	if opt.Mode != Lexical && opt.Mode != Ranked && (p.Oracle == nil || p.Trie == nil || p.Tokenizer == nil) {
 		return nil, fmt.Errorf("linking mode %q needs a model", opt.Mode)
 	}
+	if opt.Mode == BeamHF && opt.Several {
+		if _, ok := p.Tokenizer.ID(markup.Sep); !ok {
+			return nil, fmt.Errorf("several names in an answer need a model whose tokenizer has %s as a token", markup.Sep)
+		}
+	}
 	if opt.Mode == Ranked && p.Ranker == nil {
 		return nil, fmt.Errorf("linking mode %q needs a trained ranker", opt.Mode)
 	}
@@ -151,6 +157,8 @@ type task struct {
 
 	members []*task               // of a coordination, that may all be meant
 	several *prediction.Candidate // a composite that is known before anything is asked
+
+	composites []prediction.Candidate // that the model wrote, best first
 }
 
 // Link links every mention of docs, in their order.
@@ -162,7 +170,7 @@ func (l *Linker) Link(ctx context.Context, docs []corpus.Document) ([]prediction
 	out := make([]prediction.Prediction, 0, len(tasks))
 	err = l.each(ctx, tasks, func(t *task) {
 		out = append(out, l.predict(t))
-		t.cands = nil
+		t.cands, t.composites = nil, nil
 	})
 	return out, err
 }
@@ -263,7 +271,7 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 		}
 		t.sentences = sentences
 	}
-	if l.opt.Composites != nil && l.stage0 != nil && l.opt.Mode != Free && !shared {
+	if l.opt.Composites != nil && l.stage0 != nil && !l.writesSeveral() && !shared {
 		l.split(t, whole)
 	}
 	if l.opt.Mode == Lexical || l.opt.Mode == Ranked || l.remembers() {
@@ -273,6 +281,11 @@ func (l *Linker) task(d *corpus.Document, m *corpus.Mention, long map[string]str
 		l.render(x, nil)
 	}
 	return t, nil
+}
+
+// writesSeveral reports whether the model itself decides how many names an answer has.
+func (l *Linker) writesSeveral() bool {
+	return l.opt.Mode == Free || l.opt.Mode == BeamHF && l.opt.Several
 }
 
 // searched is the group whose names are searched.

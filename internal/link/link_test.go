@@ -3,6 +3,8 @@ package link
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -28,10 +30,12 @@ type tableOracle struct {
 	vocab int
 	seed  uint64
 	calls int
+	ahead int // tokens told at each position of a rollout
+	apart bool
 }
 
 func (o *tableOracle) Caps() oracle.Caps {
-	return oracle.Caps{Name: "table", Vocab: o.vocab, Context: 512, Exact: true}
+	return oracle.Caps{Name: "table", Vocab: o.vocab, Context: 512, Exact: true, Ahead: o.ahead, Apart: o.apart}
 }
 
 func (o *tableOracle) row(prefix []int32) []float64 {
@@ -59,20 +63,31 @@ func (o *tableOracle) Do(_ context.Context, queries []oracle.Query) ([]oracle.An
 		for _, t := range q.Want {
 			out[i].Want = append(out[i].Want, row[t])
 		}
-		if q.TopK > 0 {
-			for t, lp := range row {
-				out[i].Top = append(out[i].Top, oracle.Token{ID: int32(t), LogProb: lp})
-			}
-			slices.SortFunc(out[i].Top, func(a, b oracle.Token) int {
-				if a.LogProb > b.LogProb {
-					return -1
-				}
-				return 1
-			})
-			out[i].Top = out[i].Top[:q.TopK]
+		if q.Roll > 0 {
+			out[i].Roll = o.roll(q)
+		} else {
+			out[i].Top = o.top(row, q.TopK)
 		}
 	}
 	return out, nil
+}
+
+func (o *tableOracle) top(row []float64, k int) []oracle.Token {
+	var top []oracle.Token
+	for t, lp := range row {
+		top = append(top, oracle.Token{ID: int32(t), LogProb: lp})
+	}
+	slices.SortFunc(top, func(a, b oracle.Token) int { return cmp.Compare(b.LogProb, a.LogProb) })
+	return top[:k]
+}
+
+func (o *tableOracle) roll(q oracle.Query) (out []oracle.Written) {
+	prefix := slices.Clone(q.Prefix)
+	for range q.Roll {
+		top := o.top(o.row(prefix), max(1, q.TopK))
+		prefix, out = append(prefix, top[0].ID), append(out, oracle.Written{Token: top[0].ID, Top: top})
+	}
+	return out
 }
 
 const eos = 1
@@ -197,6 +212,51 @@ func TestSequenceSearchAgainstBruteForce(t *testing.T) {
 	})
 }
 
+// With a separator and enough beams a search finds every order of every choice of names, none twice, with its score.
+func TestSeveralAgainstBruteForce(t *testing.T) {
+	const sep = 7
+	rapid.Check(t, func(t *rapid.T) {
+		tr := randomTrie(t, rapid.IntRange(1, 4).Draw(t, "names"))
+		o := &tableOracle{vocab: 8, seed: rapid.Uint64().Draw(t, "seed")}
+		prompt := []int32{0, 3}
+		want := map[string]float64{}
+		bruteForceSeveral(tr, o, sep, prompt, nil, 0, want)
+		s := &sequenceSearch{prompt: prompt, root: root(tr), guided: true, sep: sep, live: []hypothesis{{node: root(tr)}}}
+		if err := runSequences(context.Background(), tr, o, []*sequenceSearch{s}, 200, 64); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.done) != len(want) {
+			t.Fatalf("%d answers, there are %d", len(s.done), len(want))
+		}
+		for _, q := range s.done {
+			if score, ok := want[fmt.Sprint(q.leaves)]; !ok || math.Abs(q.score-score) > 1e-9 {
+				t.Fatalf("names %v have score %g, want %g", q.leaves, q.score, score)
+			}
+		}
+	})
+}
+
+// bruteForceSeveral scores every answer that continues the names written so far.
+func bruteForceSeveral(tr *trie.Trie, o *tableOracle, sep int32, prefix []int32, written []int, logp float64, out map[string]float64) {
+	var walk func(n trie.Node, path []int32, logp float64)
+	walk = func(n trie.Node, path []int32, logp float64) {
+		row := o.row(path)
+		lo, hi := tr.Children(n)
+		for c := lo; c < hi; c++ {
+			lp := logp + row[tr.Token(c)]
+			switch {
+			case !tr.IsLeaf(c):
+				walk(c, append(slices.Clip(path), tr.Token(c)), lp)
+			case !slices.Contains(written, tr.Leaf(c)):
+				names := append(slices.Clip(written), tr.Leaf(c))
+				out[fmt.Sprint(names)] = lp / float64(len(path)-2+1)
+				bruteForceSeveral(tr, o, sep, append(slices.Clip(path), sep), names, logp+row[sep], out)
+			}
+		}
+	}
+	walk(root(tr), prefix, logp)
+}
+
 // The certified search gives the best of all names, with its score, on a thousand random tries, under both scores; beam-trie does
 // so wherever the best beginning is never worse than its `beams` best rivals, which wide beams make certain.
 func TestCertifiedAgainstBruteForce(t *testing.T) {
@@ -211,7 +271,7 @@ func TestCertifiedAgainstBruteForce(t *testing.T) {
 			if mean {
 				want = bruteForceMean(tr, o, prompt)
 			}
-			s := newCertified(tr, prompt, root(tr), mean)
+			s := newCertified(o, prompt, root(tr), mean)
 			if err := certify(context.Background(), tr, o, []*certifiedSearch{s}, math.MaxInt); err != nil {
 				t.Fatal(err)
 			}
@@ -225,7 +285,7 @@ func TestCertifiedAgainstBruteForce(t *testing.T) {
 		if err := beamTrie(context.Background(), tr, o, []*search{b}, tr.Leaves()); err != nil {
 			t.Fatal(err)
 		}
-		s := newCertified(tr, prompt, root(tr), false)
+		s := newCertified(o, prompt, root(tr), false)
 		certify(context.Background(), tr, o, []*certifiedSearch{s}, math.MaxInt)
 		if b.done[0].leaf != s.best.leaf {
 			t.Fatalf("trie %d: beam-trie %d, certified %d", i, b.done[0].leaf, s.best.leaf)
@@ -234,6 +294,96 @@ func TestCertifiedAgainstBruteForce(t *testing.T) {
 	if how[byRollout] < 500 || how[byBestFirst] < 100 || how[byBeam] > 0 {
 		t.Errorf("searches ended by %v", how)
 	}
+}
+
+// Rollouts, which tell the likeliest tokens only, find the same name, or one that is better by less than is asked for, and where they
+// tell all, in fewer rounds.
+func TestCertifiedByRollouts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	how, rounds, steps := map[string]int{}, 0, 0
+	for i := range 1000 {
+		tr := drawTrie(t, rng)
+		o := &tableOracle{vocab: 8, seed: rng.Uint64(), ahead: 1 + rng.IntN(8), apart: i%2 == 0}
+		prompt := []int32{0, 3}
+		for _, mean := range []bool{false, true} {
+			want := bruteForce(tr, o, prompt)
+			if mean {
+				want = bruteForceMean(tr, o, prompt)
+			}
+			s := newCertified(o, prompt, root(tr), mean)
+			c := &countedRounds{Oracle: o}
+			if err := certify(context.Background(), tr, c, []*certifiedSearch{s}, math.MaxInt); err != nil {
+				t.Fatal(err)
+			}
+			best := slices.MaxFunc(slices.Collect(maps.Keys(want)), func(a, b int) int { return cmp.Compare(want[a], want[b]) })
+			if want[best]-want[s.best.leaf] > looseEnough || math.Abs(s.best.score-want[s.best.leaf]) > looseEnough {
+				t.Fatalf("trie %d, mean %v, %d tokens: name %d scored %g, it has %g, the best is %d with %g", i, mean, o.ahead, s.best.leaf, s.best.score,
+					want[s.best.leaf], best, want[best])
+			}
+			how[s.how]++
+			if o.ahead < o.vocab {
+				continue
+			}
+			rounds += c.rounds
+			plain := &countedRounds{Oracle: &tableOracle{vocab: 8, seed: o.seed}}
+			certify(context.Background(), tr, plain, []*certifiedSearch{newCertified(plain, prompt, root(tr), mean)}, math.MaxInt)
+			steps += plain.rounds
+		}
+	}
+	if how[byRollout] < 500 || how[byBestFirst] < 100 || how[byBeam] > 0 || rounds >= steps {
+		t.Errorf("searches ended by %v in %d rounds, step by step %d", how, rounds, steps)
+	}
+}
+
+// Questions for many tokens that are first asked for the likeliest find what they find when asked as they are.
+func TestWideQuestions(t *testing.T) {
+	var forms []trie.Form
+	for i := range int32(300) {
+		forms = append(forms, trie.Form{Text: fmt.Sprint(i), Tokens: []int32{2 + i, 2 + i%7}, Concepts: []uint32{uint32(i)}})
+	}
+	tr, err := trie.Build([]trie.Group{{Name: "G", Forms: forms}}, trie.Options{EOS: eos})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := 0
+	for seed := range uint64(40) {
+		plain := &tableOracle{vocab: 310, seed: seed}
+		dear := &countedRounds{Oracle: &tableOracle{vocab: 310, seed: seed, ahead: 128 + int(seed), apart: true}}
+		var found [2]*search
+		var hf [2]*sequenceSearch
+		for i, o := range []Oracle{plain, dear} {
+			found[i] = &search{prompt: []int32{0, 3}, live: []hypothesis{{node: root(tr)}}}
+			hf[i] = &sequenceSearch{prompt: []int32{0, 3}, root: root(tr), guided: true, live: []hypothesis{{node: root(tr)}}}
+			if err := errors.Join(beamTrie(t.Context(), tr, o, []*search{found[i]}, 5), runSequences(t.Context(), tr, o, []*sequenceSearch{hf[i]}, 5, 9)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for k, want := range found[0].done {
+			if got := found[1].done[k]; got.leaf != want.leaf || math.Abs(got.logp-want.logp) > looseEnough {
+				t.Errorf("seed %d, beam %d: %d %g, want %d %g", seed, k, got.leaf, got.logp, want.leaf, want.logp)
+			}
+		}
+		for k, want := range hf[0].done {
+			if got := hf[1].done[k]; !slices.Equal(got.leaves, want.leaves) || got.score != want.score {
+				t.Errorf("seed %d, sequence %d: %v %g, want %v %g", seed, k, got.leaves, got.score, want.leaves, want.score)
+			}
+		}
+		again += dear.rounds - 4 // one of beam-trie, the rest forced; three of beam-hf
+	}
+	if again < 5 || again > 60 {
+		t.Errorf("%d of 80 wide questions were asked again", again)
+	}
+}
+
+// countedRounds counts batches of questions.
+type countedRounds struct {
+	Oracle
+	rounds int
+}
+
+func (c *countedRounds) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
+	c.rounds++
+	return c.Oracle.Do(ctx, queries)
 }
 
 func root(tr *trie.Trie) trie.Node {

@@ -2,15 +2,11 @@ package link
 
 import (
 	"context"
-	"encoding/json"
+	"math"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
-	"syncabel/internal/model"
-	"syncabel/internal/model/checkpoint"
 	"syncabel/internal/oracle"
 	"syncabel/internal/oracle/llamacpp"
 	"syncabel/internal/oracle/mock"
@@ -68,35 +64,53 @@ func overProtocols(t testing.TB, o *oracle.Native) map[string]remote.Engine {
 	return out
 }
 
-// TestBeamHFOverProtocols: the golden cases of the native oracle hold for servers.
+// TestBeamHFOverProtocols: the golden cases of the native oracle hold for servers, and the certified search, which asks them for rollouts,
+// gives what it gives natively.
 func TestBeamHFOverProtocols(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(hfCases, "cases.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		EOS   int32
-		Cases []hfCase
-	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
-	oracles := map[string]map[string]remote.Engine{}
+	file := readHF(t)
+	natives, oracles := map[string]*oracle.Native{}, map[string]map[string]remote.Engine{}
+	proofs, rounds, natively := 0, 0, 0
 	for i, c := range file.Cases {
 		if i%8 != 0 {
 			continue
 		}
 		if oracles[c.Model] == nil {
-			m, err := checkpoint.Load(filepath.Join(hfCases, c.Model))
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := oracle.NewNative(model.NewSession(m, model.SessionOptions{Threads: 1}))
-			defer o.Close()
-			oracles[c.Model] = overProtocols(t, o)
+			natives[c.Model] = nativeHF(t, c.Model)
+			oracles[c.Model] = overProtocols(t, natives[c.Model])
 		}
 		for name, o := range oracles[c.Model] {
-			t.Run(name, func(t *testing.T) { checkHF(t, &c, o, file.EOS) })
+			t.Run(name, func(t *testing.T) {
+				checkHF(t, &c, o, file.EOS)
+				if len(c.Names) == 0 {
+					return
+				}
+				for _, mean := range []bool{false, true} {
+					n, m := sameProof(t, &c, file.EOS, natives[c.Model], o, mean)
+					proofs, rounds, natively = proofs+1, rounds+m, natively+n
+				}
+			})
 		}
 	}
+	if rounds >= natively {
+		t.Errorf("%d proofs took %d rounds, step by step %d", proofs, rounds, natively)
+	}
+}
+
+// sameProof compares certified searches and returns the rounds of each.
+func sameProof(t *testing.T, c *hfCase, eos int32, native, server Oracle, mean bool) (rounds, ahead int) {
+	t.Helper()
+	tr, at := c.trie(t, eos)
+	var best [2]whole
+	var n [2]int
+	for k, o := range []Oracle{native, server} {
+		s, counted := newCertified(o, c.Prompt, at, mean), &countedRounds{Oracle: o}
+		if err := certify(context.Background(), tr, counted, []*certifiedSearch{s}, 10_000); err != nil {
+			t.Fatal(err)
+		}
+		best[k], n[k] = s.best, counted.rounds
+	}
+	if best[0].leaf != best[1].leaf || math.Abs(best[0].score-best[1].score) > looseEnough {
+		t.Errorf("%s, mean %v: %+v natively, %+v over the protocol", c.Kind, mean, best[0], best[1])
+	}
+	return n[0], n[1]
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"iter"
@@ -26,13 +27,18 @@ type drawn struct {
 	root                   trie.Node
 	names                  [][]int32 // of the mentions
 	sharp                  float64
+	ahead                  int // tokens told at each position of a rollout; 0: no rollouts
 	rounds, prefixes, wide int
+	written                int // tokens of rollouts
 }
+
+// rollouts is CertifiedTop1 with them.
+const rollouts = "rollouts"
 
 // wideAt is the most tokens that vLLM tells of in one request.
 const wideAt = 128
 
-func (d *drawn) Caps() oracle.Caps { return oracle.Caps{Name: "drawn", Exact: true} }
+func (d *drawn) Caps() oracle.Caps { return oracle.Caps{Name: "drawn", Exact: true, Ahead: d.ahead} }
 
 func (d *drawn) Do(_ context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
 	d.rounds++
@@ -42,26 +48,55 @@ func (d *drawn) Do(_ context.Context, queries []oracle.Query) ([]oracle.Answer, 
 		if len(q.Want) > wideAt {
 			d.wide++
 		}
-		mention, path := q.Prefix[0], q.Prefix[1:]
-		name := d.names[mention]
-		leads := len(path) < len(name) && slices.Equal(path, name[:len(path)])
-		node, _ := d.t.Find(d.root, path)
-		rng := rand.New(rand.NewPCG(uint64(mention), uint64(node)))
-		lp := make([]float64, len(q.Want))
-		for k, token := range q.Want {
-			child, _ := d.t.Child(node, token)
-			lp[k] = math.Log(float64(d.t.Count(child)))/2 + rng.NormFloat64()
-			if leads && token == name[len(path)] {
-				lp[k] += d.sharp
-			}
+		if q.Roll > 0 {
+			out[i].Roll = d.roll(q)
+			d.written += len(out[i].Roll)
 		}
-		z := logSumExp(lp)
-		for k := range lp {
-			lp[k] -= z
+		if len(q.Want) > 0 {
+			out[i].Want = d.row(q.Prefix[0], q.Prefix[1:], q.Want)
 		}
-		out[i].Want = lp
 	}
 	return out, nil
+}
+
+// row gives the log-probabilities of a node's children.
+func (d *drawn) row(mention int32, path, children []int32) []float64 {
+	name := d.names[mention]
+	leads := len(path) < len(name) && slices.Equal(path, name[:len(path)])
+	node, _ := d.t.Find(d.root, path)
+	rng := rand.New(rand.NewPCG(uint64(mention), uint64(node)))
+	lp := make([]float64, len(children))
+	for k, token := range children {
+		child, _ := d.t.Child(node, token)
+		lp[k] = math.Log(float64(d.t.Count(child)))/2 + rng.NormFloat64()
+		if leads && token == name[len(path)] {
+			lp[k] += d.sharp
+		}
+	}
+	z := logSumExp(lp)
+	for k := range lp {
+		lp[k] -= z
+	}
+	return lp
+}
+
+// roll writes greedily until a name is whole.
+func (d *drawn) roll(q oracle.Query) (out []oracle.Written) {
+	path := slices.Clone(q.Prefix[1:])
+	for len(out) < q.Roll {
+		node, _ := d.t.Find(d.root, path)
+		if d.t.IsLeaf(node) {
+			break
+		}
+		children := childTokens(d.t, node)
+		var top []oracle.Token
+		for k, lp := range d.row(q.Prefix[0], path, children) {
+			top = append(top, oracle.Token{ID: children[k], LogProb: lp})
+		}
+		slices.SortFunc(top, func(a, b oracle.Token) int { return cmp.Compare(b.LogProb, a.LogProb) })
+		path, out = append(path, top[0].ID), append(out, oracle.Written{Token: top[0].ID, Top: top[:min(q.TopK, len(top))]})
+	}
+	return out
 }
 
 // draw draws the names of n mentions and returns their tokens, branching nodes and wide nodes, each a name.
@@ -144,15 +179,18 @@ func TestRoundTrips(t *testing.T) {
 		lo, hi := tr.Children(d.root)
 		t.Logf("%d names, %.2f tokens, %.2f branching nodes, %.0f %% forced, %d children of the root, %.2f wide nodes; sharpness %g", tr.Leaves(), tokens, branching,
 			100*(1-branching/tokens), hi-lo, wide, sharp)
-		for _, mode := range []string{BeamHF, BeamTrie, CertifiedTop1} {
-			d.rounds, d.prefixes, d.wide = 0, 0, 0
+		for _, mode := range []string{BeamHF, BeamTrie, CertifiedTop1, rollouts} {
+			d.rounds, d.prefixes, d.wide, d.written, d.ahead = 0, 0, 0, 0, 0
+			if mode == rollouts {
+				d.ahead = wideAt
+			}
 			for m := range int32(mentions) {
 				if err := d.search(mode, m); err != nil {
 					t.Fatal(err)
 				}
 			}
 			per := func(n int) float64 { return float64(n) / mentions }
-			t.Logf("  %-14s %5.1f rounds %6.1f prefixes %5.2f wide", mode, per(d.rounds), per(d.prefixes), per(d.wide))
+			t.Logf("  %-14s %5.1f rounds %6.1f prefixes %5.2f wide %6.1f tokens written", mode, per(d.rounds), per(d.prefixes), per(d.wide), per(d.written))
 		}
 	}
 }
@@ -166,5 +204,5 @@ func (d *drawn) search(mode string, mention int32) error {
 	case BeamTrie:
 		return beamTrie(ctx, d.t, d, []*search{{prompt: prompt, live: []hypothesis{{node: d.root}}}}, beams)
 	}
-	return certify(ctx, d.t, d, []*certifiedSearch{newCertified(d.t, prompt, d.root, false)}, math.MaxInt)
+	return certify(ctx, d.t, d, []*certifiedSearch{newCertified(d, prompt, d.root, false)}, math.MaxInt)
 }

@@ -167,13 +167,13 @@ func (l *Linker) nearest(t *task, concept int) []string {
 
 // sequences runs the searches of the modes free and, guided, beam-hf.
 func (l *Linker) sequences(ctx context.Context, batch []*task, guided bool) error {
+	sep, limit := int32(0), l.opt.Limit
+	if guided {
+		sep, limit = l.separator(), trie.MaxTokens+1
+	}
 	list := make([]*sequenceSearch, len(batch))
 	for i, t := range batch {
-		list[i] = &sequenceSearch{prompt: t.prompt, root: t.root, guided: guided, live: []hypothesis{{node: t.root}}}
-	}
-	limit := l.opt.Limit
-	if guided {
-		limit = trie.MaxTokens + 1
+		list[i] = &sequenceSearch{prompt: t.prompt, root: t.root, guided: guided, sep: sep, live: []hypothesis{{node: t.root}}}
 	}
 	if err := runSequences(ctx, l.trie, l.oracle, list, l.opt.Beams, limit); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (l *Linker) sequences(ctx context.Context, batch []*task, guided bool) erro
 	for i, t := range batch {
 		for rank, q := range list[i].done {
 			if guided {
-				l.answered(t, l.trie.Text(q.leaf), conceptsOf(l.trie.Concepts(q.leaf)), q)
+				l.guided(t, q)
 				continue
 			}
 			name := l.tok.Decode(q.tokens, true)
@@ -196,6 +196,16 @@ func (l *Linker) sequences(ctx context.Context, batch []*task, guided bool) erro
 		}
 	}
 	return nil
+}
+
+// guided files what a guided search wrote: a name, or several.
+func (l *Linker) guided(t *task, q sequence) {
+	if codes := l.codes(q.leaves); len(codes) > 1 {
+		l.together(t, q, codes)
+		return
+	}
+	leaf := q.leaves[0]
+	l.answered(t, l.trie.Text(leaf), conceptsOf(l.trie.Concepts(leaf)), q)
 }
 
 func (l *Linker) answered(t *task, name string, concepts []int, q sequence) {
@@ -242,7 +252,11 @@ func (l *Linker) rank(t *task) []prediction.Candidate {
 	for i := range t.cands {
 		scores[i] = l.value(t, &t.cands[i])
 	}
-	z := l.denominator(scores)
+	all := slices.Clone(scores)
+	for _, c := range t.composites {
+		all = append(all, c.Score)
+	}
+	z := l.denominator(all)
 	order := make([]int, len(scores))
 	for i := range order {
 		order[i] = i
@@ -259,7 +273,7 @@ func (l *Linker) rank(t *task) []prediction.Candidate {
 		}
 		out = append(out, c)
 	}
-	return out
+	return withWritten(out, t.composites, z)
 }
 
 // denominator is the log of what probabilities are divided by: one where scores are log-probabilities among all names of the

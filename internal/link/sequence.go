@@ -10,11 +10,12 @@ import (
 
 // sequenceSearch is one prompt's token-synchronous beam search with raw log-probabilities and length normalisation, as
 // Hugging Face's generate does it with num_beams, length_penalty 1 and early_stopping false. With a root it writes names of
-// the trie only; without one it writes what it likes.
+// the trie only; without one it writes what it likes. With a separator it may, after a whole name, write another that it has not written yet.
 type sequenceSearch struct {
 	prompt []int32
 	root   trie.Node
 	guided bool
+	sep    int32 // of a guided search: the token between names; 0: one name
 	live   []hypothesis
 	done   []sequence
 	over   bool
@@ -23,13 +24,14 @@ type sequenceSearch struct {
 // sequence is a finished hypothesis.
 type sequence struct {
 	tokens []int32 // without the end token
-	leaf   int     // of a guided search
+	leaves []int   // of a guided search: the names
 	logp   float64 // sum over tokens and end
 	score  float64 // logp / length
 }
 
 // runSequences searches several prompts at once for at most limit tokens each.
 func runSequences(ctx context.Context, t *trie.Trie, o Oracle, searches []*sequenceSearch, beams, limit int) error {
+	o = wide(o, 2*beams, false)
 	for length := 1; length <= limit; length++ {
 		var queries []oracle.Query
 		for _, s := range searches {
@@ -58,7 +60,7 @@ func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int) []
 	for _, h := range s.live {
 		q := oracle.Query{Prefix: join(s.prompt, h.path)}
 		if s.guided {
-			q.Want = childTokens(t, h.node)
+			q.Want, _ = s.ways(t, h)
 		} else {
 			q.TopK = 2 * beams
 		}
@@ -79,13 +81,13 @@ func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, leng
 		h := s.live[e.from]
 		if e.token == t.EOS() {
 			if rank < beams {
-				s.finish(sequence{h.path, t.Leaf(e.node), e.logp, e.logp / float64(length)}, beams)
+				s.finish(sequence{h.path, s.leaves(t, h.path), e.logp, e.logp / float64(length)}, beams)
 			}
 			continue
 		}
 		path := append(slices.Clip(h.path), e.token)
 		if last && !s.guided && rank < beams {
-			s.finish(sequence{path, -1, e.logp, e.logp / float64(length)}, beams)
+			s.finish(sequence{path, nil, e.logp, e.logp / float64(length)}, beams)
 		}
 		if len(next) < beams {
 			next = append(next, hypothesis{e.node, path, e.logp})
@@ -100,10 +102,9 @@ func (s *sequenceSearch) extensions(t *trie.Trie, answers []oracle.Answer, k int
 	all := make([]extension, 0, k)
 	for i, h := range s.live {
 		if s.guided {
-			lo, _ := t.Children(h.node)
+			tokens, node := s.ways(t, h)
 			for c, lp := range answers[i].Want {
-				n := lo + trie.Node(c)
-				all = best(all, extension{i, t.Token(n), n, h.logp + lp}, k)
+				all = best(all, extension{i, tokens[c], node(c), h.logp + lp}, k)
 			}
 			continue
 		}
@@ -122,4 +123,62 @@ func (s *sequenceSearch) finish(q sequence, beams int) {
 	}
 	s.done = slices.Insert(s.done, i, q)
 	s.done = s.done[:min(beams, len(s.done))]
+}
+
+// ways returns the tokens that may follow a hypothesis of a guided search, and where each leads.
+func (s *sequenceSearch) ways(t *trie.Trie, h hypothesis) (tokens []int32, node func(int) trie.Node) {
+	lo, hi := t.Children(h.node)
+	if s.sep == 0 {
+		return childTokens(t, h.node), func(i int) trie.Node { return lo + trie.Node(i) }
+	}
+	names := s.names(h.path)
+	written, begun := names[:len(names)-1], names[len(names)-1]
+	var nodes []trie.Node
+	for n := lo; n < hi; n++ {
+		if exhausted(t, n, written, begun) {
+			continue
+		}
+		tokens, nodes = append(tokens, t.Token(n)), append(nodes, n)
+		if t.IsLeaf(n) && len(names) < t.Count(s.root) {
+			tokens, nodes = append(tokens, s.sep), append(nodes, s.root)
+		}
+	}
+	return tokens, func(i int) trie.Node { return nodes[i] }
+}
+
+// names cuts a path at the separators. The last name may be unfinished.
+func (s *sequenceSearch) names(path []int32) [][]int32 {
+	if s.sep == 0 {
+		return [][]int32{path}
+	}
+	var out [][]int32
+	for {
+		i := slices.Index(path, s.sep)
+		if i < 0 {
+			return append(out, path)
+		}
+		out, path = append(out, path[:i]), path[i+1:]
+	}
+}
+
+// exhausted reports whether all names below a node, which continues the name begun, have been written.
+func exhausted(t *trie.Trie, n trie.Node, written [][]int32, begun []int32) bool {
+	below := 0
+	for _, w := range written {
+		switch k := len(begun); {
+		case len(w) < k || !slices.Equal(w[:k], begun):
+		case len(w) == k && t.IsLeaf(n), len(w) > k && w[k] == t.Token(n) && !t.IsLeaf(n):
+			below++
+		}
+	}
+	return below == t.Count(n)
+}
+
+// leaves are the names of a whole path.
+func (s *sequenceSearch) leaves(t *trie.Trie, path []int32) (out []int) {
+	for _, name := range s.names(path) {
+		n, _ := t.Find(s.root, append(slices.Clip(name), t.EOS()))
+		out = append(out, t.Leaf(n))
+	}
+	return out
 }

@@ -3,25 +3,36 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"syncabel/internal/corpus"
 	"syncabel/internal/link"
 	"syncabel/internal/oracle"
 	"syncabel/internal/oracle/llamacpp"
 	"syncabel/internal/oracle/mock"
+	"syncabel/internal/oracle/remote"
 	"syncabel/internal/oracle/sglang"
 	"syncabel/internal/oracle/vllm"
+	"syncabel/internal/prediction"
 	"syncabel/internal/trie"
 )
 
 // counted counts what a search asks: rounds it waits for, prefixes, prefixes with more than 128 wanted tokens.
 type counted struct {
 	link.Oracle
-	rounds, prefixes, wide int
+	ahead                           int // tokens told at each position of a rollout; 0: no rollouts
+	rounds, prefixes, wide, written int
+}
+
+func (c *counted) Caps() oracle.Caps {
+	caps := c.Oracle.Caps()
+	caps.Ahead = c.ahead
+	return caps
 }
 
 func (c *counted) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
@@ -32,22 +43,34 @@ func (c *counted) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answ
 			c.wide++
 		}
 	}
-	return c.Oracle.Do(ctx, queries)
+	answers, err := c.Oracle.Do(ctx, queries)
+	for _, a := range answers {
+		c.written += len(a.Roll)
+	}
+	return answers, err
 }
+
+// rollouts is certified-top1 with them.
+const rollouts = "rollouts"
 
 // TestRounds reports what a mention costs, one mention searched at a time: SYNCABEL_RUN names a finished run whose dev split is linked.
 func TestRounds(t *testing.T) {
 	dir := measured(t)
-	for _, mode := range []string{link.BeamHF, link.BeamTrie, link.CertifiedTop1, link.Hybrid} {
+	for _, mode := range []string{link.BeamHF, link.BeamTrie, link.CertifiedTop1, rollouts, link.Hybrid} {
+		ahead := 0
+		if mode == rollouts {
+			mode, ahead = link.CertifiedTop1, remote.RollTop
+		}
 		o := opening(t, dir, OpenOptions{Mode: mode, Native: true})
 		if mode == link.BeamHF {
 			t.Log(shape(o.parts.Trie))
 		}
 		docs, mentions := someDocuments(t, dir, o, 200)
-		c := &counted{Oracle: o.parts.Oracle}
+		c := &counted{Oracle: o.parts.Oracle, ahead: ahead}
 		oneByOne(t, o, c, docs)
 		per := func(x int) float64 { return float64(x) / float64(mentions) }
-		t.Logf("%-14s %d mentions: %.1f rounds, %.1f prefixes, %.1f of them with more than 128 wanted tokens", mode, mentions, per(c.rounds), per(c.prefixes), per(c.wide))
+		t.Logf("%-14s %d mentions: %.1f rounds, %.1f prefixes, %.1f of them with more than 128 wanted tokens, %.1f tokens written ahead", mode, mentions, per(c.rounds), per(c.prefixes), per(c.wide),
+			per(c.written))
 	}
 }
 
@@ -69,6 +92,37 @@ func TestRequests(t *testing.T) {
 			t.Logf("%-14s %-8s %d mentions: %.1f rounds, %.1f requests with %.1f prefixes, %.0f kB read", mode, name, mentions, per(before.Rounds, s.Rounds),
 				per(before.Requests, s.Requests), per(before.Prefixes, s.Prefixes), per(before.Read, s.Read)/1000)
 		}
+	}
+}
+
+// TestRealServerLinks links with a llama-server that has the run's model (scripts/llama_server_model.py): SYNCABEL_LLAMA_SERVER is its address.
+func TestRealServerLinks(t *testing.T) {
+	dir, url := measured(t), os.Getenv("SYNCABEL_LLAMA_SERVER")
+	if url == "" {
+		t.Skip("SYNCABEL_LLAMA_SERVER names no llama-server")
+	}
+	for _, mode := range []string{link.BeamTrie, link.CertifiedTop1, link.BeamHF} {
+		native := opening(t, dir, OpenOptions{Mode: mode, Native: true})
+		caps := native.parts.Oracle.Caps()
+		pool, err := remote.New(remote.Options{URLs: []string{url}, Vocab: caps.Vocab, Context: caps.Context, InFlight: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		docs, mentions := someDocuments(t, dir, native, 200)
+		want := oneByOne(t, native, native.parts.Oracle, docs)
+		begin := time.Now()
+		got := oneByOne(t, native, llamacpp.New(pool), docs)
+		took := time.Since(begin)
+		for i := range want {
+			w, g := want[i].Candidates[0], got[i].Candidates[0]
+			if w.Code != g.Code || math.Abs(w.Score-g.Score) > 5e-3 {
+				t.Errorf("%s, mention %d: %s %g natively, %s %g there", mode, i, w.Code, w.Score, g.Code, g.Score)
+			}
+		}
+		s := pool.Stats()
+		per := func(n int64) float64 { return float64(n) / float64(mentions) }
+		t.Logf("%-14s %d mentions in %.1f s: %.1f rounds, %.1f requests, %.1f kB read", mode, mentions, took.Seconds(), per(s.Rounds), per(s.Requests), per(s.Read)/1000)
 	}
 }
 
@@ -108,16 +162,18 @@ func someDocuments(t *testing.T, dir string, o *Opened, enough int) (docs []corp
 }
 
 // oneByOne links with an oracle, one mention at a time.
-func oneByOne(t *testing.T, o *Opened, with link.Oracle, docs []corpus.Document) {
+func oneByOne(t *testing.T, o *Opened, with link.Oracle, docs []corpus.Document) []prediction.Prediction {
 	t.Helper()
 	o.parts.Oracle, o.opt.Batch = with, 1
 	l, err := link.New(o.parts, o.opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Link(t.Context(), docs); err != nil {
+	out, err := l.Link(t.Context(), docs)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return out
 }
 
 // shape describes the names of a trie: a node is on the path of as many names as it counts.

@@ -188,6 +188,8 @@ type Link struct {
 	Closed bool `toml:"closed" json:",omitempty"`
 	// Composites lets a mention mean several concepts at once: all members of a coordination, or what training annotated the string with.
 	Composites bool `toml:"composites" json:",omitempty"`
+	// Several lets beam-hf write several names with <SEP> between them, none twice, as the published search does on SPACCC.
+	Several bool `toml:"several" json:",omitempty"`
 	// Calibration of probabilities in hybrid and ranked: auto (default: per semantic group, whichever of the next two does better on development
 	// documents held out), scaling (temperature and a bias on none being right), isotonic (rising curves on top), none.
 	Calibration string            `toml:"calibration" json:",omitempty"`

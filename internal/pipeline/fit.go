@@ -148,7 +148,7 @@ func (d *data) withRanker(inputs map[string]string) map[string]string {
 
 // tuneKey keeps what has no bearing on the weights out of their folder's name.
 func tuneKey(l Link) Link {
-	l.Split, l.Modes, l.Keep, l.NIL, l.Certify, l.EndToEnd, l.Composites = "", nil, 0, 0, "", false, false
+	l.Split, l.Modes, l.Keep, l.NIL, l.Certify, l.EndToEnd, l.Composites, l.Several = "", nil, 0, 0, "", false, false, false
 	l.Oracle = l.Oracle.identity()
 	return l
 }
@@ -316,7 +316,7 @@ func (r *runner) linkOptions(cfg Train, mode string, w *link.Weights, label stri
 // linkOptions are the options that a run and what opens it later share.
 func linkOptions(l Link, cfg Train, mode string, w *link.Weights) link.Options {
 	return link.Options{Mode: mode, Beams: l.Beams, Candidates: l.Candidates, NamesEach: l.NamesEach, Expand: l.Expand, Coordinate: l.Coordinate,
-		CertifyMean: l.Certify == "hf", GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Closed: l.Closed}
+		Several: l.Several, CertifyMean: l.Certify == "hf", GroupMap: l.GroupMap, Markup: markupOptions(cfg), Weights: w, Closed: l.Closed}
 }
 
 // opened is a model ready to answer: computed here, or asked on a server.

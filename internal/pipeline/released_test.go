@@ -34,6 +34,10 @@ type referenceCases struct {
 			Name, Code string
 			Score      float64 `json:"beam_score"`
 		}
+		Several []struct {
+			Names, Codes []string
+			Score        float64 `json:"beam_score"`
+		}
 		Free string
 	}
 }
@@ -138,6 +142,72 @@ func checkReference(t *testing.T, c *referenceCases, mode string, preds []predic
 		if len(p.Candidates) != len(seen) {
 			t.Errorf("%q: %d candidates, want %d", want.Prompt, len(p.Candidates), len(seen))
 		}
+	}
+}
+
+// TestSeveralNames: with link.several the names, order and scores are those of the published search that lets a separator follow a name, but
+// for names written twice. Candidates of the same concepts are one, the best.
+func TestSeveralNames(t *testing.T) {
+	c, docs := readReference(t)
+	model, err := filepath.Abs(filepath.Join(referenceDir, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := referenceRun(t, model, "link.several=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	native, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.BeamHF})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer native.Close()
+	h := httptest.NewServer(mocked(native, vllm.Name))
+	defer h.Close()
+	asked, err := OpenRun(t.Context(), out, OpenOptions{Mode: link.BeamHF, Oracle: Oracle{URLs: []string{h.URL}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+	for _, o := range []*Opened{native, asked} {
+		preds, err := o.Linker.Link(t.Context(), docs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSeveral(t, c, preds)
+	}
+}
+
+func checkSeveral(t *testing.T, c *referenceCases, preds []prediction.Prediction) {
+	t.Helper()
+	composites := 0
+	for i, want := range c.Cases {
+		var seen []string
+		sum := 0.0
+		for _, w := range want.Several {
+			codes := slices.Compact(slices.Sorted(slices.Values(w.Codes)))
+			code := strings.Join(codes, "+")
+			if slices.Contains(seen, code) {
+				continue
+			}
+			g := preds[i].Candidates[len(seen)]
+			seen = append(seen, code)
+			sum += g.Probability
+			name := w.Names[0]
+			if len(codes) > 1 {
+				name = strings.Join(w.Names, " + ")
+				composites++
+			}
+			if g.Code != code || markup.Clean(g.Name) != name || math.Abs(g.Score-math.Log(w.Score)) > 1e-3 || len(codes) > 1 && !slices.Equal(g.Parts, codes) {
+				t.Errorf("%q: candidate %d is %s %q %.5f, want %s %q %.5f", want.Prompt, len(seen), g.Code, g.Name, math.Exp(g.Score), code, name, w.Score)
+			}
+		}
+		if len(preds[i].Candidates) == len(seen) && math.Abs(sum-1) > 1e-6 {
+			t.Errorf("%q: probabilities sum to %g", want.Prompt, sum)
+		}
+	}
+	if composites < 20 {
+		t.Errorf("%d composites only", composites)
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +26,7 @@ import (
 // the command that starts one on this machine for as long as a model is asked.
 type Oracle struct {
 	URLs     []string `toml:"urls"`      // replicas of one engine with one model, e.g. http://127.0.0.1:30000
-	Command  []string `toml:"command"`   // program and arguments; {model} stands for the model's folder, {port} for the port on 127.0.0.1; only SIGKILL leaves it behind
+	Command  []string `toml:"command"`   // program and arguments; {model} stands for the model's folder, {port} for the port on 127.0.0.1; it ends with this program, but for SIGKILL elsewhere than on Linux
 	Engine   string   `toml:"engine"`    // sglang, vllm, llamacpp; default: as the server says
 	Model    string   `toml:"model"`     // what it calls the model; default: the first it lists
 	KeyEnv   string   `toml:"key_env"`   // environment variable that holds the API key
@@ -133,19 +135,33 @@ func (s *server) start(ctx context.Context, command []string, log string) (url s
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // engines end their own workers then
 	cmd.WaitDelay = engineGrace
-	if err := cmd.Start(); err != nil {
+	endWithUs(cmd)
+	running, err = watch(cmd, out)
+	if err != nil {
 		cancel()
-		out.Close()
 		return "", nil, fmt.Errorf("starting the engine: %w", err)
 	}
-	running, ended := context.WithCancelCause(context.Background())
-	go func() {
-		err := cmd.Wait()
-		out.Close()
-		ended(fmt.Errorf("%w: it ended: %v", remote.ErrUnavailable, err))
-	}()
 	s.stop = func() { cancel(); <-running.Done() }
 	return "http://127.0.0.1:" + port, running, nil
+}
+
+// watch runs a command on a thread of its own, which lives as long as the command, since the command ends with the thread. The context that
+// it returns ends then too.
+func watch(cmd *exec.Cmd, log io.Closer) (context.Context, error) {
+	running, ended := context.WithCancelCause(context.Background())
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer log.Close()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			err = cmd.Wait()
+		}
+		ended(fmt.Errorf("%w: it ended: %v", remote.ErrUnavailable, err))
+	}()
+	return running, <-started
 }
 
 // engineGrace is how long an engine may take to end before it is killed.

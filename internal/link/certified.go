@@ -24,7 +24,7 @@ const (
 // Under the sum of renormalised log-probabilities a beginning's bound is its own score, since scores only fall. Under the mean
 // of raw log-probabilities it is its sum over the longest length that a name below it has: the rest can at best cost nothing.
 //
-// Where a round costs, every beginning that is opened is also written on greedily (a rollout, docs/scale.md 1.8), which opens what lies on
+// Where a round costs, every beginning that is opened is also written on greedily (a rollout), which opens what lies on
 // the way in the same round. A rollout tells the likeliest tokens of each position only: the children that are not among them share a bound,
 // and the sum of renormalisation has a lower and an upper one (see view).
 type certifiedSearch struct {

@@ -13,7 +13,7 @@ const wideFrom = 128
 
 // topFirst asks engines for which wanted tokens are dear for the likeliest tokens instead, and for the wanted ones only where those do not
 // do: a child that is not among the likeliest tokens is no likelier than any that is, so that where `need` children are, no other can be among
-// the best `need`. Its log-probability is then given as -Inf. (docs/scale.md 1.8, query b)
+// the best `need`. Its log-probability is then given as -Inf.
 type topFirst struct {
 	Oracle
 	need int

@@ -21,7 +21,7 @@ type Token struct {
 type Answer struct {
 	Want []float64 // natural log-probabilities over the whole vocabulary, in the order of Query.Want
 	Top  []Token   // most likely first; between equals the smaller ID; nil with a Roll
-	Roll []Written // at least one, at most Query.Roll: engines stop where their context ends
+	Roll []Written // at least one, at most Query.Roll: engines stop at their end token and where their context ends
 }
 
 // Written is one token of a rollout.

@@ -141,6 +141,7 @@ func TestConformance(t *testing.T) {
 		"few ids": {MaxIDs: 20},
 		"few top": {MaxTop: 20}, // as many as questions of one token want; rollouts of the search want more
 		"partial": {Partial: 3},
+		"end":     {EOS: 41},
 		"key":     {Key: "s3cret"},
 	}
 	t.Setenv("ORACLE_TEST_KEY", "s3cret")

@@ -49,7 +49,7 @@ func (s *Server) llamacpp(body []byte, missing bool) (any, *refusal) {
 	for i, p := range r.Prompt {
 		var list []object
 		var tokens []int32
-		for _, w := range s.write(p, len(r.Prompt), r.Predict) {
+		for _, w := range s.write(p, len(r.Prompt), r.Predict, false) {
 			id := w.token
 			if r.Bias != nil {
 				id = plainToken
@@ -96,14 +96,14 @@ type writing struct {
 	row   []float64
 }
 
-// write continues a prefix greedily with n tokens.
-func (s *Server) write(prefix []int32, batch, n int) []writing {
+// write continues a prefix greedily with n tokens, or to the end token.
+func (s *Server) write(prefix []int32, batch, n int, ignoreEOS bool) []writing {
 	var out []writing
 	for range n {
 		row := s.row(prefix, batch)
 		w := writing{s.top(row, 1)[0].ID, row}
 		prefix, out = append(slices.Clip(prefix), w.token), append(out, w)
-		if len(prefix) >= s.opt.Context {
+		if len(prefix) >= s.opt.Context || !ignoreEOS && s.opt.EOS > 0 && w.token == s.opt.EOS {
 			break
 		}
 	}
@@ -116,6 +116,7 @@ func (s *Server) vllm(body []byte, missing bool) (any, *refusal) {
 		Model  string    `json:"model"`
 		Prompt [][]int32 `json:"prompt"`
 		Max    int       `json:"max_tokens"`
+		Ignore bool      `json:"ignore_eos"`
 		Probs  int       `json:"logprobs"`
 		IDs    []int32   `json:"logprob_token_ids"`
 		AsIDs  bool      `json:"return_tokens_as_token_ids"`
@@ -137,7 +138,7 @@ func (s *Server) vllm(body []byte, missing bool) (any, *refusal) {
 	for i, p := range r.Prompt {
 		var tokens []string
 		var positions []object
-		for _, w := range s.write(p, len(r.Prompt), r.Max) {
+		for _, w := range s.write(p, len(r.Prompt), r.Max, r.Ignore) {
 			list := s.top(w.row, r.Probs)
 			if r.IDs != nil {
 				list = append(pick(w.row, r.IDs, missing), list[0]) // the sampled token comes besides
@@ -183,7 +184,8 @@ func (s *Server) sglang(body []byte, missing bool) (any, *refusal) {
 		Wanted   [][]int32 `json:"token_ids_logprob"`
 		Top      []int     `json:"top_logprobs_num"`
 		Sampling []struct {
-			Max int `json:"max_new_tokens"`
+			Max    int  `json:"max_new_tokens"`
+			Ignore bool `json:"ignore_eos"`
 		} `json:"sampling_params"`
 	}
 	if err := json.Unmarshal(body, &r); err != nil {
@@ -202,7 +204,7 @@ func (s *Server) sglang(body []byte, missing bool) (any, *refusal) {
 	for i, p := range r.IDs {
 		var written []oracle.Token
 		var wanted, tops []any
-		for _, w := range s.write(p, n, r.Sampling[i].Max) {
+		for _, w := range s.write(p, n, r.Sampling[i].Max, r.Sampling[i].Ignore) {
 			written = append(written, oracle.Token{ID: w.token, LogProb: w.row[w.token]})
 			wanted = append(wanted, entries(pick(w.row, r.Wanted[i], missing && n == 1)))
 			tops = append(tops, entries(s.top(w.row, r.Top[i])))

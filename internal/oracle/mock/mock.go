@@ -38,6 +38,7 @@ type Options struct {
 	Context  int                       // default 512
 	MaxIDs   int                       // of vLLM's logprob_token_ids; default 128
 	MaxTop   int                       // of vLLM's logprobs; default 20
+	EOS      int32                     // after which it writes no more unless asked to; 0: none
 	Partial  int                       // every so many tokens end within a character; 0: none
 	Noise    float64                   // added to log-probabilities, with a sign that depends on the size of the batch
 	Key      string                    // bearer token it wants

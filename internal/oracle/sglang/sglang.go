@@ -74,7 +74,7 @@ func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, index []int, o
 		q := &queries[i]
 		r.RID = append(r.RID, requestID(k, q.Prefix))
 		r.InputIDs = append(r.InputIDs, q.Prefix)
-		r.Sampling = append(r.Sampling, sampling{MaxNewTokens: max(1, q.Roll), IgnoreEOS: true})
+		r.Sampling = append(r.Sampling, sampling{MaxNewTokens: max(1, q.Roll), IgnoreEOS: q.Roll == 0})
 		r.Wanted = append(r.Wanted, wanted(q))
 		r.Top = append(r.Top, q.TopK)
 	}

@@ -159,7 +159,7 @@ func union(sorted, more []int32) []int32 {
 }
 
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j job, out []oracle.Answer) error {
-	r := request{Model: o.Pool().Model, MaxTokens: max(1, j.roll), LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: true}
+	r := request{Model: o.Pool().Model, MaxTokens: max(1, j.roll), LogProbs: cmp.Or(j.top, 1), IDs: j.ids, TokensAsIDs: true, IgnoreEOS: j.roll == 0}
 	for _, p := range j.parts {
 		r.Prompt = append(r.Prompt, queries[p.query].Prefix)
 	}

@@ -368,7 +368,7 @@ func TestWideQuestions(t *testing.T) {
 				t.Errorf("seed %d, sequence %d: %v %g, want %v %g", seed, k, got.leaves, got.score, want.leaves, want.score)
 			}
 		}
-		again += dear.rounds - 4 // one of beam-trie, the rest forced; three of beam-hf
+		again += dear.rounds - 3 // one of beam-trie, the rest forced; two of beam-hf
 	}
 	if again < 5 || again > 60 {
 		t.Errorf("%d of 80 wide questions were asked again", again)

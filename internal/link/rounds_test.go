@@ -32,8 +32,11 @@ type drawn struct {
 	written                int // tokens of rollouts
 }
 
-// rollouts is CertifiedTop1 with them.
-const rollouts = "rollouts"
+// Modes of an oracle whose rounds cost: CertifiedTop1 with rollouts, BeamHF with forced tokens asked about ahead.
+const (
+	rollouts = "rollouts"
+	chains   = "chains"
+)
 
 // wideAt is the most tokens that vLLM tells of in one request.
 const wideAt = 128
@@ -179,9 +182,9 @@ func TestRoundTrips(t *testing.T) {
 		lo, hi := tr.Children(d.root)
 		t.Logf("%d names, %.2f tokens, %.2f branching nodes, %.0f %% forced, %d children of the root, %.2f wide nodes; sharpness %g", tr.Leaves(), tokens, branching,
 			100*(1-branching/tokens), hi-lo, wide, sharp)
-		for _, mode := range []string{BeamHF, BeamTrie, CertifiedTop1, rollouts} {
+		for _, mode := range []string{BeamHF, chains, BeamTrie, CertifiedTop1, rollouts} {
 			d.rounds, d.prefixes, d.wide, d.written, d.ahead = 0, 0, 0, 0, 0
-			if mode == rollouts {
+			if mode == rollouts || mode == chains {
 				d.ahead = wideAt
 			}
 			for m := range int32(mentions) {
@@ -199,7 +202,7 @@ func (d *drawn) search(mode string, mention int32) error {
 	const beams = 5
 	prompt, ctx := []int32{mention}, context.Background()
 	switch mode {
-	case BeamHF:
+	case BeamHF, chains:
 		return runSequences(ctx, d.t, d, []*sequenceSearch{{prompt: prompt, root: d.root, guided: true, live: []hypothesis{{node: d.root}}}}, beams, trie.MaxTokens)
 	case BeamTrie:
 		return beamTrie(ctx, d.t, d, []*search{{prompt: prompt, live: []hypothesis{{node: d.root}}}}, beams)

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 
 	"syncabel/internal/oracle"
@@ -19,6 +20,8 @@ type sequenceSearch struct {
 	live   []hypothesis
 	done   []sequence
 	over   bool
+	asked  []string                 // paths of the questions under way
+	known  map[string]oracle.Answer // by path: answers ahead of their hypothesis
 }
 
 // sequence is a finished hypothesis.
@@ -32,41 +35,85 @@ type sequence struct {
 // runSequences searches several prompts at once for at most limit tokens each.
 func runSequences(ctx context.Context, t *trie.Trie, o Oracle, searches []*sequenceSearch, beams, limit int) error {
 	o = wide(o, 2*beams, false)
+	ahead := o.Caps().Ahead > 0
 	for length := 1; length <= limit; length++ {
 		var queries []oracle.Query
 		for _, s := range searches {
-			queries = s.ask(t, queries, beams)
+			queries = s.ask(t, queries, beams, ahead)
 		}
-		if len(queries) == 0 {
-			return nil
+		var answers []oracle.Answer
+		if len(queries) > 0 {
+			var err error
+			if answers, err = o.Do(ctx, queries); err != nil {
+				return err
+			}
 		}
-		answers, err := o.Do(ctx, queries)
-		if err != nil {
-			return err
-		}
+		live := false
 		for _, s := range searches {
-			n := len(s.live)
-			s.step(t, answers[:n], beams, length, length == limit)
+			n := len(s.asked)
+			s.step(t, s.collect(answers[:n]), beams, length, length == limit)
 			answers = answers[n:]
+			live = live || len(s.live) > 0 && !s.over
+		}
+		if !live {
+			return nil
 		}
 	}
 	return nil
 }
 
-func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int) []oracle.Query {
+// ask asks about every live hypothesis of which nothing is known yet. Where a round costs, the tokens that are forced behind it, and the next
+// choice, are asked about in the same round.
+func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int, ahead bool) []oracle.Query {
+	s.asked = s.asked[:0]
 	if s.over {
 		s.live = nil
 	}
 	for _, h := range s.live {
-		q := oracle.Query{Prefix: join(s.prompt, h.path)}
-		if s.guided {
-			q.Want, _ = s.ways(t, h)
-		} else {
-			q.TopK = 2 * beams
+		if _, ok := s.known[pathKey(h.path)]; ok {
+			continue
 		}
-		queries = append(queries, q)
+		for forced := true; forced; {
+			q := oracle.Query{Prefix: join(s.prompt, h.path)}
+			var node func(int) trie.Node
+			if s.guided {
+				q.Want, node = s.ways(t, h)
+			} else {
+				q.TopK = 2 * beams
+			}
+			queries, s.asked = append(queries, q), append(s.asked, pathKey(h.path))
+			if forced = ahead && len(q.Want) == 1 && q.Want[0] != t.EOS(); forced {
+				h = hypothesis{node: node(0), path: append(slices.Clip(h.path), q.Want[0])}
+			}
+		}
 	}
 	return queries
+}
+
+// collect returns what is known of each live hypothesis and keeps the rest for when it comes to it.
+func (s *sequenceSearch) collect(answers []oracle.Answer) []oracle.Answer {
+	if s.known == nil {
+		s.known = map[string]oracle.Answer{}
+	}
+	for i, k := range s.asked {
+		s.known[k] = answers[i]
+	}
+	out := make([]oracle.Answer, len(s.live))
+	for i, h := range s.live {
+		k := pathKey(h.path)
+		out[i] = s.known[k]
+		delete(s.known, k)
+	}
+	return out
+}
+
+// pathKey makes a path a key.
+func pathKey(path []int32) string {
+	b := make([]byte, 0, 4*len(path))
+	for _, t := range path {
+		b = binary.LittleEndian.AppendUint32(b, uint32(t))
+	}
+	return string(b)
 }
 
 // step takes the best 2 x beams extensions: ends among the first `beams` are finished, the others live on. At the limit of a

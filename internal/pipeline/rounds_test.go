@@ -50,17 +50,14 @@ func (c *counted) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answ
 	return answers, err
 }
 
-// rollouts is certified-top1 with them.
-const rollouts = "rollouts"
-
 // TestRounds reports what a mention costs, one mention searched at a time: SYNCABEL_RUN names a finished run whose dev split is linked.
 func TestRounds(t *testing.T) {
 	dir := measured(t)
-	for _, mode := range []string{link.BeamHF, link.BeamTrie, link.CertifiedTop1, rollouts, link.Hybrid} {
-		ahead := 0
-		if mode == rollouts {
-			mode, ahead = link.CertifiedTop1, remote.RollTop
-		}
+	for _, c := range []struct {
+		mode  string
+		ahead int
+	}{{link.BeamHF, 0}, {link.BeamHF, remote.RollTop}, {link.BeamTrie, 0}, {link.CertifiedTop1, 0}, {link.CertifiedTop1, remote.RollTop}, {link.Hybrid, 0}} {
+		mode, ahead := c.mode, c.ahead
 		o := opening(t, dir, OpenOptions{Mode: mode, Native: true})
 		if mode == link.BeamHF {
 			t.Log(shape(o.parts.Trie))

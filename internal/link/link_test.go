@@ -348,7 +348,7 @@ func TestWideQuestions(t *testing.T) {
 	again := 0
 	for seed := range uint64(40) {
 		plain := &tableOracle{vocab: 310, seed: seed}
-		dear := &countedRounds{Oracle: &tableOracle{vocab: 310, seed: seed, ahead: 128 + int(seed), apart: true}}
+		dear := &countedRounds{Oracle: &tableOracle{vocab: 310, seed: seed, ahead: 32 + int(seed)/4, apart: true}}
 		var found [2]*search
 		var hf [2]*sequenceSearch
 		for i, o := range []Oracle{plain, dear} {

@@ -11,6 +11,10 @@ import (
 // of llama-server, which tells the likeliest only, a reply of many kilobytes.
 const wideFrom = 128
 
+// wideTop is how many likely tokens such a question asks for, in units of a rollout's: it is one position, not a whole name, and the more
+// they are the more often nothing to speak of is missing.
+const wideTop = 4
+
 // topFirst asks engines for which wanted tokens are dear for the likeliest tokens instead, and for the wanted ones only where those do not
 // do: a child that is not among the likeliest tokens is no likelier than any that is, so that where `need` children are, no other can be among
 // the best `need`. Its log-probability is then given as -Inf.
@@ -28,11 +32,15 @@ func wide(o Oracle, need int, sums bool) Oracle {
 	return topFirst{o, need, sums}
 }
 
+func wideQuestion(c oracle.Caps, prefix []int32) oracle.Query {
+	return oracle.Query{Prefix: prefix, TopK: min(wideTop*c.Ahead, c.Vocab), Roll: 1}
+}
+
 func (w topFirst) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
 	first := make([]oracle.Query, len(queries))
 	for i, q := range queries {
 		if first[i] = q; len(q.Want) > wideFrom {
-			first[i] = oracle.Query{Prefix: q.Prefix, TopK: w.Caps().Ahead, Roll: 1}
+			first[i] = wideQuestion(w.Caps(), q.Prefix)
 		}
 	}
 	answers, err := w.Oracle.Do(ctx, first)

@@ -147,7 +147,7 @@ func mocked(o *Opened, engine string) *mock.Server {
 
 func mockedWith(o *Opened, engine string, faults mock.Faults) *mock.Server {
 	tok := o.model.tok
-	return mock.New(mock.Options{Engine: engine, Model: vocabulary{o.model.oracle, &sync.Mutex{}}, Vocab: tok.VocabSize(), MaxTop: remote.RollTop,
+	return mock.New(mock.Options{Engine: engine, Model: vocabulary{o.model.oracle, &sync.Mutex{}}, Vocab: tok.VocabSize(), MaxTop: 4 * remote.RollTop,
 		Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: faults})
 }
 

@@ -35,7 +35,7 @@ type Oracle struct {
 func New(p *remote.Pool) *Oracle {
 	o := &Oracle{Base: remote.NewBase(p, Name, true)}
 	o.ids.Store(MaxIDs)
-	o.top.Store(int32(o.Caps().Ahead))
+	o.top.Store(int32(o.Caps().Vocab))
 	return o
 }
 
@@ -97,16 +97,21 @@ func (o *Oracle) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answe
 	}
 }
 
-// learn halves the cap that a server refused, or reports that it refused something else.
+// learn halves what a server refused, or reports that it refused something else.
 func (o *Oracle) learn(err error, queries []oracle.Query, ids, top int) bool {
-	rolls := slices.ContainsFunc(queries, func(q oracle.Query) bool { return q.Roll > 0 })
+	widest := 0
+	for _, q := range queries {
+		if q.Roll > 0 {
+			widest = max(widest, min(q.TopK, top))
+		}
+	}
 	switch s := err.Error(); {
 	case !errors.Is(err, remote.ErrRefused):
 		return false
 	case strings.Contains(s, "logprob_token_ids") && ids > 1:
 		o.ids.CompareAndSwap(int32(ids), int32(ids/2))
-	case strings.Contains(s, "logprobs") && rolls && top > 1:
-		o.top.CompareAndSwap(int32(top), int32(top/2))
+	case strings.Contains(s, "logprobs") && widest > 1:
+		o.top.CompareAndSwap(int32(top), int32(widest/2))
 	default:
 		return false
 	}

@@ -143,14 +143,10 @@ func (o *Oracle) round(ctx context.Context, queries []oracle.Query, todo map[sha
 	return again, err
 }
 
-// plainText is likelier than any token under this bias, which moves what is written and not what is told of it. The server tells nothing
-// of a token that ends within a character.
-var plainText = [][2]any{{"a", 1000}}
-
 func (o *Oracle) ask(ctx context.Context, queries []oracle.Query, j *job, out []oracle.Answer) error {
 	r := request{NPredict: j.roll, NProbs: j.k, CachePrompt: true, ReturnTokens: true, Fields: []string{"index", "tokens", "completion_probabilities"}}
-	if j.plain {
-		r.LogitBias = plainText
+	if j.plain { // a bias moves what is written, not what is told of it; the server tells nothing of a token that ends within a character
+		r.LogitBias = [][2]any{{"a", 1000}}
 	}
 	for _, i := range j.index {
 		r.Prompt = append(r.Prompt, queries[i].Prefix)

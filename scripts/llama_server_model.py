@@ -4,7 +4,7 @@
 
     pip install gguf==0.19.0 safetensors numpy
     python scripts/llama_server_model.py MODEL_FOLDER model.gguf
-    llama-server -m model.gguf --port 8080 --parallel 4 -c 2048 --cache-type-k f32 --cache-type-v f32
+    llama-server -m model.gguf --port 8080 --parallel 4 -c 2048 -fa off --cache-type-k f32 --cache-type-v f32
 
 The server's own tokenizer differs from the folder's, whose normalizer and patterns GGUF cannot name; the tests send token ids.
 """

@@ -148,17 +148,22 @@ func (l *Linker) split(t *task, surface string) {
 
 // composite is a candidate of several concepts, named by their names nearest to the mention.
 func (l *Linker) composite(t *task, codes []string, probability float64) *prediction.Candidate {
-	c := &prediction.Candidate{Parts: slices.Sorted(slices.Values(codes)), Probability: probability, Source: []string{lexical.SourceMemory}}
-	var names []string
-	for _, id := range c.Parts {
+	parts, names := slices.Sorted(slices.Values(codes)), []string(nil)
+	for _, id := range parts {
 		i, ok := l.kb.Index(id)
 		if !ok {
 			return nil
 		}
 		names = append(names, l.kb.Concept(i).PreferredName(t.doc.Language))
 	}
-	c.Code, c.Name = strings.Join(c.Parts, codeJoin), strings.Join(names, nameJoin)
-	return c
+	c := several(parts, names, lexical.SourceMemory)
+	c.Probability = probability
+	return &c
+}
+
+// several is a candidate of several concepts, its parts sorted by code.
+func several(parts, names []string, source string) prediction.Candidate {
+	return prediction.Candidate{Code: strings.Join(parts, codeJoin), Parts: parts, Name: strings.Join(names, nameJoin), Source: []string{source}}
 }
 
 // sourceParts marks answers that were put together from a coordination's members.
@@ -184,13 +189,13 @@ func (l *Linker) joined(t *task) *prediction.Candidate {
 		return nil
 	}
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.code, b.code) })
-	c := &prediction.Candidate{Probability: l.opt.Composites.rate * p, Source: []string{sourceParts}}
-	var names []string
+	var codes, names []string
 	for _, x := range parts {
-		c.Parts, names = append(c.Parts, x.code), append(names, x.name)
+		codes, names = append(codes, x.code), append(names, x.name)
 	}
-	c.Code, c.Name = strings.Join(c.Parts, codeJoin), strings.Join(names, nameJoin)
-	return c
+	c := several(codes, names, sourceParts)
+	c.Probability = l.opt.Composites.rate * p
+	return &c
 }
 
 // withSeveral puts a task's composite among its candidates, where its probability belongs. The others share what it leaves.
@@ -245,8 +250,8 @@ func (l *Linker) together(t *task, q sequence, codes []string) {
 	for _, leaf := range q.leaves {
 		names = append(names, l.trie.Text(leaf))
 	}
-	c := prediction.Candidate{Parts: slices.Sorted(slices.Values(codes)), Name: strings.Join(names, nameJoin), Score: q.score, LogProb: q.logp, Source: []string{byBeam}}
-	c.Code = strings.Join(c.Parts, codeJoin)
+	c := several(slices.Sorted(slices.Values(codes)), names, byBeam)
+	c.Score, c.LogProb = q.score, q.logp
 	if !slices.ContainsFunc(t.composites, func(x prediction.Candidate) bool { return x.Code == c.Code }) {
 		t.composites = append(t.composites, c)
 	}

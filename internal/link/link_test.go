@@ -257,6 +257,14 @@ func bruteForceSeveral(tr *trie.Trie, o *tableOracle, sep int32, prefix []int32,
 	walk(root(tr), prefix, logp)
 }
 
+// bruteForceBest scores every name under either score and returns the best.
+func bruteForceBest(tr *trie.Trie, o *tableOracle, prompt []int32, mean bool) (want map[int]float64, best int) {
+	if want = bruteForce(tr, o, prompt); mean {
+		want = bruteForceMean(tr, o, prompt)
+	}
+	return want, slices.MaxFunc(slices.Collect(maps.Keys(want)), func(a, b int) int { return cmp.Compare(want[a], want[b]) })
+}
+
 // The certified search gives the best of all names, with its score, on a thousand random tries, under both scores; beam-trie does
 // so wherever the best beginning is never worse than its `beams` best rivals, which wide beams make certain.
 func TestCertifiedAgainstBruteForce(t *testing.T) {
@@ -267,15 +275,11 @@ func TestCertifiedAgainstBruteForce(t *testing.T) {
 		o := &tableOracle{vocab: 8, seed: rng.Uint64()}
 		prompt := []int32{0, 3}
 		for _, mean := range []bool{false, true} {
-			want := bruteForce(tr, o, prompt)
-			if mean {
-				want = bruteForceMean(tr, o, prompt)
-			}
+			want, best := bruteForceBest(tr, o, prompt, mean)
 			s := newCertified(o, prompt, root(tr), mean)
 			if err := certify(context.Background(), tr, o, []*certifiedSearch{s}, math.MaxInt); err != nil {
 				t.Fatal(err)
 			}
-			best := slices.MaxFunc(slices.Collect(maps.Keys(want)), func(a, b int) int { return cmp.Compare(want[a], want[b]) })
 			if s.best.leaf != best || math.Abs(s.best.score-want[best]) > 1e-9 {
 				t.Fatalf("trie %d, mean %v: name %d scored %g, the best is %d with %g", i, mean, s.best.leaf, s.best.score, best, want[best])
 			}
@@ -306,16 +310,12 @@ func TestCertifiedByRollouts(t *testing.T) {
 		o := &tableOracle{vocab: 8, seed: rng.Uint64(), ahead: 1 + rng.IntN(8), apart: i%2 == 0}
 		prompt := []int32{0, 3}
 		for _, mean := range []bool{false, true} {
-			want := bruteForce(tr, o, prompt)
-			if mean {
-				want = bruteForceMean(tr, o, prompt)
-			}
+			want, best := bruteForceBest(tr, o, prompt, mean)
 			s := newCertified(o, prompt, root(tr), mean)
 			c := &countedRounds{Oracle: o}
 			if err := certify(context.Background(), tr, c, []*certifiedSearch{s}, math.MaxInt); err != nil {
 				t.Fatal(err)
 			}
-			best := slices.MaxFunc(slices.Collect(maps.Keys(want)), func(a, b int) int { return cmp.Compare(want[a], want[b]) })
 			if want[best]-want[s.best.leaf] > looseEnough || math.Abs(s.best.score-want[s.best.leaf]) > looseEnough {
 				t.Fatalf("trie %d, mean %v, %d tokens: name %d scored %g, it has %g, the best is %d with %g", i, mean, o.ahead, s.best.leaf, s.best.score,
 					want[s.best.leaf], best, want[best])

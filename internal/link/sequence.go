@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 
 	"syncabel/internal/oracle"
@@ -20,8 +19,16 @@ type sequenceSearch struct {
 	live   []hypothesis
 	done   []sequence
 	over   bool
-	asked  []string                 // paths of the questions under way
-	known  map[string]oracle.Answer // by path: answers ahead of their hypothesis
+	asked  []told          // the questions under way
+	known  map[string]told // by path: answers ahead of their hypothesis
+}
+
+// told is what is asked, and then known, of a hypothesis.
+type told struct {
+	key    string              // of its path
+	node   func(int) trie.Node // of a guided search: where each wanted token leads
+	tokens []int32             // the wanted tokens
+	answer oracle.Answer
 }
 
 // sequence is a finished hypothesis.
@@ -74,16 +81,16 @@ func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int, ah
 			continue
 		}
 		for forced := true; forced; {
-			q := oracle.Query{Prefix: join(s.prompt, h.path)}
-			var node func(int) trie.Node
+			q, x := oracle.Query{Prefix: join(s.prompt, h.path)}, told{key: pathKey(h.path)}
 			if s.guided {
-				q.Want, node = s.ways(t, h)
+				x.tokens, x.node = s.ways(t, h)
+				q.Want = x.tokens
 			} else {
 				q.TopK = 2 * beams
 			}
-			queries, s.asked = append(queries, q), append(s.asked, pathKey(h.path))
+			queries, s.asked = append(queries, q), append(s.asked, x)
 			if forced = ahead && len(q.Want) == 1 && q.Want[0] != t.EOS(); forced {
-				h = hypothesis{node: node(0), path: append(slices.Clip(h.path), q.Want[0])}
+				h = hypothesis{node: x.node(0), path: append(slices.Clip(h.path), q.Want[0])}
 			}
 		}
 	}
@@ -91,14 +98,15 @@ func (s *sequenceSearch) ask(t *trie.Trie, queries []oracle.Query, beams int, ah
 }
 
 // collect returns what is known of each live hypothesis and keeps the rest for when it comes to it.
-func (s *sequenceSearch) collect(answers []oracle.Answer) []oracle.Answer {
+func (s *sequenceSearch) collect(answers []oracle.Answer) []told {
 	if s.known == nil {
-		s.known = map[string]oracle.Answer{}
+		s.known = map[string]told{}
 	}
-	for i, k := range s.asked {
-		s.known[k] = answers[i]
+	for i, x := range s.asked {
+		x.answer = answers[i]
+		s.known[x.key] = x
 	}
-	out := make([]oracle.Answer, len(s.live))
+	out := make([]told, len(s.live))
 	for i, h := range s.live {
 		k := pathKey(h.path)
 		out[i] = s.known[k]
@@ -108,23 +116,17 @@ func (s *sequenceSearch) collect(answers []oracle.Answer) []oracle.Answer {
 }
 
 // pathKey makes a path a key.
-func pathKey(path []int32) string {
-	b := make([]byte, 0, 4*len(path))
-	for _, t := range path {
-		b = binary.LittleEndian.AppendUint32(b, uint32(t))
-	}
-	return string(b)
-}
+func pathKey(path []int32) string { return string(appendKey(make([]byte, 0, 4*len(path)), path)) }
 
 // step takes the best 2 x beams extensions: ends among the first `beams` are finished, the others live on. At the limit of a
 // free search everything ends. The search is over when the best that lives is, at its present length, no better than the
 // worst of `beams` finished ones, which is generate's heuristic and may miss a better, longer name.
-func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, length int, last bool) {
+func (s *sequenceSearch) step(t *trie.Trie, known []told, beams, length int, last bool) {
 	if len(s.live) == 0 {
 		return
 	}
 	var next []hypothesis
-	for rank, e := range s.extensions(t, answers, 2*beams) {
+	for rank, e := range s.extensions(known, 2*beams) {
 		h := s.live[e.from]
 		if e.token == t.EOS() {
 			if rank < beams {
@@ -145,17 +147,16 @@ func (s *sequenceSearch) step(t *trie.Trie, answers []oracle.Answer, beams, leng
 }
 
 // extensions returns the k best of all, best first.
-func (s *sequenceSearch) extensions(t *trie.Trie, answers []oracle.Answer, k int) []extension {
+func (s *sequenceSearch) extensions(known []told, k int) []extension {
 	all := make([]extension, 0, k)
 	for i, h := range s.live {
 		if s.guided {
-			tokens, node := s.ways(t, h)
-			for c, lp := range answers[i].Want {
-				all = best(all, extension{i, tokens[c], node(c), h.logp + lp}, k)
+			for c, lp := range known[i].answer.Want {
+				all = best(all, extension{i, known[i].tokens[c], known[i].node(c), h.logp + lp}, k)
 			}
 			continue
 		}
-		for _, tok := range answers[i].Top {
+		for _, tok := range known[i].answer.Top {
 			all = best(all, extension{i, tok.ID, 0, h.logp + tok.LogProb}, k)
 		}
 	}

@@ -92,10 +92,15 @@ func (l *Linker) hear(ctx context.Context, batch []*task) error {
 
 func memoKey(t *task) string {
 	b := binary.LittleEndian.AppendUint32(make([]byte, 0, 4+4*len(t.prompt)), uint32(t.root))
-	for _, x := range t.prompt {
+	return string(appendKey(b, t.prompt))
+}
+
+// appendKey appends tokens to a key.
+func appendKey(b []byte, tokens []int32) []byte {
+	for _, x := range tokens {
 		b = binary.LittleEndian.AppendUint32(b, uint32(x))
 	}
-	return string(b)
+	return b
 }
 
 // names scores the names of every candidate exactly, those that the beams ended on and those nearest to the mention.

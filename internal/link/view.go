@@ -31,14 +31,21 @@ func newView(t *trie.Trie, n trie.Node, lps []float64) view {
 	return v
 }
 
+// leftOver is the logarithm of what the likeliest tokens leave to all others together.
+func leftOver(top []oracle.Token) float64 {
+	mass := 0.0
+	for _, x := range top {
+		mass += math.Exp(x.LogProb)
+	}
+	return math.Log(max(1-mass, lostMass))
+}
+
 // topView takes the likeliest tokens of the vocabulary, most likely first: a child that is not among them is no likelier than the last of
 // them, and all such children together have no more than what they leave over.
 func topView(t *trie.Trie, n trie.Node, top []oracle.Token) view {
 	v := view{node: n, unseen: math.Inf(-1)}
 	var lps []float64
-	mass, last := 0.0, 0.0
 	for _, x := range top {
-		mass, last = mass+math.Exp(x.LogProb), x.LogProb
 		if c, ok := t.Child(n, x.ID); ok {
 			v.known, lps = append(v.known, child{c, x.LogProb}), append(lps, x.LogProb)
 		}
@@ -46,8 +53,8 @@ func topView(t *trie.Trie, n trie.Node, top []oracle.Token) view {
 	v.sum = logSumExp(lps)
 	lo, hi := t.Children(n)
 	if missing := int(hi-lo) - len(v.known); missing > 0 {
-		left := math.Log(max(1-mass, lostMass))
-		v.unseen = min(last, left)
+		left := leftOver(top)
+		v.unseen = min(top[len(top)-1].LogProb, left)
 		v.width = math.Log1p(math.Exp(min(left, v.unseen+math.Log(float64(missing))) - v.sum))
 	}
 	return v

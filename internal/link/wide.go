@@ -32,15 +32,12 @@ func wide(o Oracle, need int, sums bool) Oracle {
 	return topFirst{o, need, sums}
 }
 
-func wideQuestion(c oracle.Caps, prefix []int32) oracle.Query {
-	return oracle.Query{Prefix: prefix, TopK: min(wideTop*c.Ahead, c.Vocab), Roll: 1}
-}
-
 func (w topFirst) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answer, error) {
 	first := make([]oracle.Query, len(queries))
+	k := min(wideTop*w.Caps().Ahead, w.Caps().Vocab)
 	for i, q := range queries {
 		if first[i] = q; len(q.Want) > wideFrom {
-			first[i] = wideQuestion(w.Caps(), q.Prefix)
+			first[i] = oracle.Query{Prefix: q.Prefix, TopK: k, Roll: 1}
 		}
 	}
 	answers, err := w.Oracle.Do(ctx, first)
@@ -75,10 +72,8 @@ func (w topFirst) Do(ctx context.Context, queries []oracle.Query) ([]oracle.Answ
 // fromTop answers a question by the likeliest tokens, if they do.
 func (w topFirst) fromTop(want []int32, top []oracle.Token) (a oracle.Answer, ok bool) {
 	at := make(map[int32]float64, len(top))
-	mass := 0.0
 	for _, t := range top {
 		at[t.ID] = t.LogProb
-		mass += math.Exp(t.LogProb)
 	}
 	known := 0
 	a.Want = make([]float64, len(want))
@@ -94,6 +89,5 @@ func (w topFirst) fromTop(want []int32, top []oracle.Token) (a oracle.Answer, ok
 	if known == len(want) {
 		return a, true
 	}
-	small := math.Log(max(1-mass, lostMass)) - logSumExp(a.Want)
-	return a, known >= w.need && (!w.sums || math.Log1p(math.Exp(small)) <= looseEnough)
+	return a, known >= w.need && (!w.sums || math.Log1p(math.Exp(leftOver(top)-logSumExp(a.Want))) <= looseEnough)
 }

@@ -121,18 +121,24 @@ func asNative(t *testing.T, o *llamacpp.Oracle, dir string) {
 	keptBack(t, o, n, dir)
 }
 
-// rollsAsNative compares what is written ahead, up to where two tokens are about as likely.
-func rollsAsNative(t *testing.T, o *llamacpp.Oracle, n *oracle.Native, queries []oracle.Query) (written int) {
+// both asks the native engine and the server.
+func both(t *testing.T, o *llamacpp.Oracle, n *oracle.Native, queries []oracle.Query) (want, got []oracle.Answer) {
 	t.Helper()
 	want, err := n.Do(context.Background(), queries)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := o.Do(context.Background(), queries)
-	if err != nil {
+	if got, err = o.Do(context.Background(), queries); err != nil {
 		t.Fatal(err)
 	}
-	worst := 0.0
+	return want, got
+}
+
+// rollsAsNative compares what is written ahead, up to where two tokens are about as likely.
+func rollsAsNative(t *testing.T, o *llamacpp.Oracle, n *oracle.Native, queries []oracle.Query) {
+	t.Helper()
+	want, got := both(t, o, n, queries)
+	written, worst := 0, 0.0
 	for i := range want {
 		for k, w := range got[i].Roll {
 			v := want[i].Roll[k]
@@ -152,7 +158,6 @@ func rollsAsNative(t *testing.T, o *llamacpp.Oracle, n *oracle.Native, queries [
 	if worst > 5e-3 {
 		t.Error("these are other log-probabilities")
 	}
-	return written
 }
 
 // keptBack asks for what follows prefixes after which the likeliest token ends within a character. The server sends nothing of it.
@@ -178,14 +183,7 @@ func keptBack(t *testing.T, o *llamacpp.Oracle, n *oracle.Native, dir string) {
 	if len(queries) == 0 {
 		return
 	}
-	want, err := n.Do(context.Background(), queries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := o.Do(context.Background(), queries)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want, got := both(t, o, n, queries)
 	for i := range want {
 		for k, x := range want[i].Top {
 			if math.Abs(x.LogProb-got[i].Top[k].LogProb) > 5e-3 {

@@ -96,12 +96,22 @@ type writing struct {
 	row   []float64
 }
 
+// likeliest is the first of a row's largest.
+func likeliest(row []float64) (token int32) {
+	for t, lp := range row {
+		if lp > row[token] {
+			token = int32(t)
+		}
+	}
+	return token
+}
+
 // write continues a prefix greedily with n tokens, or to the end token.
 func (s *Server) write(prefix []int32, batch, n int, ignoreEOS bool) []writing {
 	var out []writing
 	for range n {
 		row := s.row(prefix, batch)
-		w := writing{s.top(row, 1)[0].ID, row}
+		w := writing{likeliest(row), row}
 		prefix, out = append(slices.Clip(prefix), w.token), append(out, w)
 		if len(prefix) >= s.opt.Context || !ignoreEOS && s.opt.EOS > 0 && w.token == s.opt.EOS {
 			break

@@ -12,11 +12,7 @@ import (
 // FromTop answers a query from the most likely tokens of the vocabulary, in any order; ok is false when a wanted one is not
 // among them.
 func FromTop(q *oracle.Query, top []oracle.Token) (a oracle.Answer, ok bool) {
-	at := make(map[int32]float64, len(top))
-	for _, t := range top {
-		at[t.ID] = t.LogProb
-	}
-	if a.Want, ok = Pick(q.Want, at); !ok {
+	if a.Want, ok = Pick(q.Want, top); !ok {
 		return oracle.Answer{}, false
 	}
 	a.Top = Best(top, q.TopK)
@@ -60,8 +56,20 @@ func CheckRoll(q *oracle.Query, written int) error {
 	return nil
 }
 
-// Pick returns the log-probabilities of tokens in their order; ok is false when one is missing.
-func Pick(want []int32, at map[int32]float64) (out []float64, ok bool) {
+// CheckPositions refuses log-probabilities at other than the wanted number of positions.
+func CheckPositions(n, want int) error {
+	if n != want {
+		return fmt.Errorf("%w: log-probabilities at %d positions instead of %d", ErrProtocol, n, want)
+	}
+	return nil
+}
+
+// Pick returns the log-probabilities of wanted tokens in their order; ok is false when one is not among those told.
+func Pick(want []int32, told []oracle.Token) (out []float64, ok bool) {
+	at := make(map[int32]float64, len(told))
+	for _, t := range told {
+		at[t.ID] = t.LogProb
+	}
 	out = make([]float64, len(want))
 	for i, t := range want {
 		if out[i], ok = at[t]; !ok {

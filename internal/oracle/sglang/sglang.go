@@ -126,24 +126,20 @@ func (o *Oracle) read(v *reply, rid []string, queries []oracle.Query, index []in
 
 // step reads the answer to a question of one token.
 func (o *Oracle) step(q *oracle.Query, m *meta) (a oracle.Answer, err error) {
-	if len(m.Ids) != 1 {
-		return a, positions(len(m.Ids), 1)
+	if err := remote.CheckPositions(len(m.Ids), 1); err != nil {
+		return a, err
 	}
 	ids, err := tokens(m.Ids[0])
 	if err != nil {
 		return a, err
 	}
-	byID := make(map[int32]float64, len(ids))
-	for _, t := range ids {
-		byID[t.ID] = t.LogProb
-	}
 	var ok bool
-	if a.Want, ok = remote.Pick(q.Want, byID); !ok {
+	if a.Want, ok = remote.Pick(q.Want, ids); !ok {
 		return a, fmt.Errorf("%w: output_token_ids_logprobs lacks a token that was asked for (SGLang from 0.4.6 on sends them)", remote.ErrProtocol)
 	}
 	if q.TopK > 0 {
-		if len(m.Top) != 1 {
-			return a, positions(len(m.Top), 1)
+		if err := remote.CheckPositions(len(m.Top), 1); err != nil {
+			return a, err
 		}
 		a.Top, err = o.top(q, m.Top[0])
 	}
@@ -159,8 +155,8 @@ func (o *Oracle) written(q *oracle.Query, m *meta) (a oracle.Answer, err error) 
 	if err := remote.CheckRoll(q, len(chosen)); err != nil {
 		return a, err
 	}
-	if len(m.Top) != len(chosen) {
-		return a, positions(len(m.Top), len(chosen))
+	if err := remote.CheckPositions(len(m.Top), len(chosen)); err != nil {
+		return a, err
 	}
 	a.Want, a.Roll = []float64{}, make([]oracle.Written, len(chosen))
 	for i, t := range chosen {
@@ -181,10 +177,6 @@ func (o *Oracle) top(q *oracle.Query, list []entry) ([]oracle.Token, error) {
 		return nil, fmt.Errorf("%w: %d tokens of top_logprobs_num %d", remote.ErrProtocol, len(top), q.TopK)
 	}
 	return remote.Best(top, q.TopK), nil
-}
-
-func positions(n, want int) error {
-	return fmt.Errorf("%w: log-probabilities at %d positions instead of %d", remote.ErrProtocol, n, want)
 }
 
 // tokens reads the entries of one position.

@@ -195,8 +195,8 @@ func fill(written []string, top []map[string]float64, queries []oracle.Query, p 
 	if p.roll > 0 {
 		return fillRoll(written, top, q, p, &out[p.query])
 	}
-	if len(top) != 1 {
-		return fmt.Errorf("%w: log-probabilities at %d positions instead of one", remote.ErrProtocol, len(top))
+	if err := remote.CheckPositions(len(top), 1); err != nil {
+		return err
 	}
 	list, err := tokens(top[0])
 	switch {
@@ -208,11 +208,7 @@ func fill(written []string, top []map[string]float64, queries []oracle.Query, p 
 		out[p.query].Top = remote.Best(list, p.top)
 		return nil
 	}
-	at := make(map[int32]float64, len(list))
-	for _, t := range list {
-		at[t.ID] = t.LogProb
-	}
-	lps, ok := remote.Pick(q.Want[p.lo:p.hi], at)
+	lps, ok := remote.Pick(q.Want[p.lo:p.hi], list)
 	if !ok {
 		return fmt.Errorf("%w: a token of logprob_token_ids is missing (vLLM knows that field since mid-2026)", remote.ErrProtocol)
 	}
@@ -224,8 +220,8 @@ func fillRoll(written []string, top []map[string]float64, q *oracle.Query, p par
 	if err := remote.CheckRoll(q, len(written)); err != nil {
 		return err
 	}
-	if len(top) != len(written) {
-		return fmt.Errorf("%w: log-probabilities at %d positions instead of %d", remote.ErrProtocol, len(top), len(written))
+	if err := remote.CheckPositions(len(top), len(written)); err != nil {
+		return err
 	}
 	a.Roll = make([]oracle.Written, len(written))
 	for i, key := range written {

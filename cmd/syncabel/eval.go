@@ -104,7 +104,7 @@ func (c *evalCmd) Run(a *app) error {
 func rowsOf(list []scored) []report.Row {
 	var out []report.Row
 	for _, s := range list {
-		out = append(out, report.Row{System: s.File, Mode: s.Mode, Overall: s.Overall, Strata: s.Strata, Selective: s.Selective, Verdicts: s.Verdicts})
+		out = append(out, report.Row{System: s.File, Mode: s.Mode, Overall: s.Overall, Strata: s.Strata, Selective: s.Selective, Verdicts: s.Verdicts, Ambiguous: s.Ambiguous})
 	}
 	return out
 }
@@ -257,10 +257,19 @@ func printResult(a *app, s scored) error {
 		fmt.Fprintf(a.out, "  AUROC of the NIL probability %.3f\n", res.NIL.AUROC)
 	}
 	fmt.Fprintf(a.out, "  strings a document repeats: %d; linked differently %d, annotated differently %d\n", res.Repeats.Repeated, res.Repeats.Differ, res.Repeats.DifferingGold)
+	printAmbiguity(a, "names of several concepts", res.Ambiguous.Named, "")
+	printAmbiguity(a, "strings of several meanings in training", res.Ambiguous.Taught, fmt.Sprintf(", by the usual meaning %d", res.Ambiguous.Taught.Usual))
 	printSpans(a, s.Spans)
 	_, err := fmt.Fprintf(a.out, "  NIL: %d annotated, %d of them abstained on; %d abstained in all; %d rows without annotation left out\n",
 		res.NIL.Gold, res.NIL.Right, res.NIL.Abstain, res.Missing)
 	return err
+}
+
+// printAmbiguity says nothing where nothing is ambiguous, or nobody counted the meanings.
+func printAmbiguity(a *app, of string, x eval.Ambiguity, more string) {
+	if x.N > 0 {
+		fmt.Fprintf(a.out, "  %s: n %d, right %d, by chance %.1f%s\n", of, x.N, x.Right, x.Chance, more)
+	}
 }
 
 func printVerdicts(a *app, v *eval.Verdicts) {

@@ -66,6 +66,7 @@ type Result struct {
 	Verdicts  *Verdicts       `json:"verdicts,omitempty"`
 	Selective *Selective      `json:"selective,omitempty"` // nil where the predictions have no confidence
 	Repeats   Consistency     `json:"repeats"`             // strings that stand in a document more than once
+	Ambiguous Ambiguous       `json:"ambiguous"`           // strings of several meanings
 }
 
 // NIL counts mentions that mean no concept of the knowledge base.
@@ -117,6 +118,7 @@ func Evaluate(preds []prediction.Prediction, opt Options) (*Result, error) {
 		nils.add(p)
 		r.System, r.Mode = cmp.Or(r.System, p.System), cmp.Or(r.Mode, p.Mode)
 		if o, ok := r.outcome(p, opt); ok {
+			r.Ambiguous.count(p.Meanings, o.rank == 1)
 			o.tags = append(o.tags, again.tag(p)...)
 			o.confidence = confidence(p)
 			list = append(list, o)

@@ -236,7 +236,8 @@ func (r *runner) report(d *data, systems []*System, models []*fitted, docs []cor
 	rep := &report.Report{Title: r.cfg.Name, Note: r.note(), Program: r.opt.Program, Split: r.cfg.Link.Split, Documents: len(docs),
 		Protocol: rows[0].res.Protocol, Lenient: rows[0].res.Lenient}
 	for _, x := range rows {
-		out := report.Row{System: x.name, Model: x.model, Mode: x.mode, Seeds: len(x.seeds), Overall: x.res.Overall, Strata: x.res.Strata, Selective: x.res.Selective, Verdicts: x.res.Verdicts}
+		out := report.Row{System: x.name, Model: x.model, Mode: x.mode, Seeds: len(x.seeds), Overall: x.res.Overall, Strata: x.res.Strata, Selective: x.res.Selective, Verdicts: x.res.Verdicts,
+			Ambiguous: x.res.Ambiguous}
 		for _, s := range x.seeds {
 			out.BySeed = append(out.BySeed, s.Result.Overall.Recall1.Value)
 		}

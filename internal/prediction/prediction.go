@@ -30,6 +30,14 @@ type Prediction struct {
 	// Verdicts are the words of several judges, by their names; Verdict is then what they come to together.
 	Verdicts map[string]string `json:"verdicts,omitempty"`
 	Unstable bool              `json:"unstable,omitempty"` // decided within the engine's numerical noise
+	Meanings *Meanings         `json:"meanings,omitempty"` // set by eval.Strata where the text may mean several things
+}
+
+// Meanings says between how many things a text leaves the choice, gold among them.
+type Meanings struct {
+	Named  int  `json:"named,omitempty"`  // concepts of the semantic group that have the text as a name; 0: gold has not
+	Taught int  `json:"taught,omitempty"` // answers that training annotates the text with; 0: never with gold
+	Usual  bool `json:"usual,omitempty"`  // no other answer is more frequent there than gold
 }
 
 // A Candidate is one concept (or composite) a mention may mean.

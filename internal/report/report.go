@@ -47,6 +47,7 @@ type Row struct {
 
 	Selective *eval.Selective `json:"selective,omitempty"` // nil where predictions have no confidence
 	Verdicts  *eval.Verdicts  `json:"verdicts,omitempty"`  // nil where nobody judged
+	Ambiguous eval.Ambiguous  `json:"ambiguous"`           // summed over seeds
 }
 
 // A Comparison is a paired difference of Recall@1, A minus B.
@@ -191,13 +192,18 @@ func (r *Report) Text() string {
 		}
 	}
 	r.differences(&b)
-	if t := r.AblationTable(); len(t.Rows) > 0 {
+	for _, t := range r.further() {
 		b.WriteString("\n" + t.text())
 	}
 	r.fromText(&b)
 
 	r.sentences(&b)
 	return b.String()
+}
+
+// further are the tables that stand below those of Tables, where they have something to say.
+func (r *Report) further() []Table {
+	return slices.DeleteFunc([]Table{r.AmbiguousTable(), r.AblationTable()}, func(t Table) bool { return len(t.Rows) == 0 })
 }
 
 // Tables are the systems by strata: first all mentions and the strata of training, then the languages.
@@ -312,11 +318,7 @@ func (r *Report) Write(dir string) error {
 		return err
 	}
 	var md []string
-	tables := r.Tables()
-	if t := r.AblationTable(); len(t.Rows) > 0 {
-		tables = append(tables, t)
-	}
-	for _, t := range tables {
+	for _, t := range append(r.Tables(), r.further()...) {
 		md = append(md, t.markdown())
 	}
 	files := map[string][]byte{"report.txt": []byte(r.Text()), "report.md": []byte(strings.Join(md, "\n")), "index.html": page}

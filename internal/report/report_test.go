@@ -70,6 +70,7 @@ func sampleReport(t *testing.T) *Report {
 		}
 		r.Rows = append(r.Rows, Row{System: system, Seeds: 1 + s, BySeed: []float64{0.5, 0.6}, Overall: res.Overall, Strata: res.Strata, Selective: res.Selective,
 			Verdicts: &eval.Verdicts{N: 240, Missing: 2, Counts: map[string]int{"STRICT": 130, "EXACT": 8, "NO_RELATION": 100}, Appropriate: stat.Interval{Value: 0.575, Low: 0.5, High: 0.6}}})
+		r.Rows[s].Ambiguous = eval.Ambiguous{Named: eval.Ambiguity{N: 20, Right: 9 + 9*s, Chance: 9.5}, Taught: eval.Ambiguity{N: 4, Right: 3, Chance: 1.6667, Usual: 2}}
 		if s == 0 {
 			first = preds
 			continue

@@ -45,7 +45,7 @@ func (kb *KB) EachForm(group string, f func(Form) bool) {
 			if kb.firstOwner(n.Text, group) != i { // another concept's turn
 				continue
 			}
-			owners := kb.owners(n.Text, group)
+			owners := kb.Owners(n.Text, group)
 			if !f(Form{Text: n.Text, Concepts: owners}) {
 				return
 			}
@@ -58,8 +58,8 @@ func (kb *KB) EachForm(group string, f func(Form) bool) {
 	}
 }
 
-// owners returns the concepts that a name means in a semantic group, ascending.
-func (kb *KB) owners(name, group string) []int {
+// Owners returns the concepts that a name, up to case and white space, means in a semantic group, ascending.
+func (kb *KB) Owners(name, group string) []int {
 	return slices.DeleteFunc(kb.Normalized(name), func(i int) bool { return !kb.Concept(i).named(name, group) })
 }
 
@@ -129,7 +129,7 @@ func (kb *KB) codeQualifier(name string, i int, group string) string {
 
 // taken reports whether a form is the name of another concept.
 func (kb *KB) taken(form string, i int, group string) bool {
-	return slices.ContainsFunc(kb.owners(form, group), func(j int) bool { return j != i })
+	return slices.ContainsFunc(kb.Owners(form, group), func(j int) bool { return j != i })
 }
 
 func (kb *KB) qualifiers(i int, group string) []string {
@@ -150,7 +150,7 @@ func (kb *KB) qualifiers(i int, group string) []string {
 // TargetForm returns what a model must write for name to mean concept i in group: the qualified form when the plain name
 // is shared.
 func (kb *KB) TargetForm(i int, name, group string) string {
-	owners := kb.owners(name, group)
+	owners := kb.Owners(name, group)
 	k := slices.Index(owners, i)
 	if len(owners) < 2 || k < 0 {
 		return name

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -64,6 +65,8 @@ type Ranker struct {
 	others bool     // other groups are searched
 	cache  sync.Map // concept -> *entry
 	cached atomic.Int64
+	found  sync.Map // place -> []lexical.Candidate, what further found
+	places atomic.Int64
 }
 
 // New prepares a ranker without trees. stage0 must hold the same observations.
@@ -122,7 +125,7 @@ func (r *Ranker) Hide() float64 { return r.opt.Hide }
 // when a word is replaced by a synonym, and for what the text says beside the mention; these are the first n. Then come the concepts of
 // also that are not among them, with what stage 0 says of them.
 func (r *Ranker) Candidates(s *lexical.Scratch, d *Document, m Mention, also ...int) (out []lexical.Candidate, n int) {
-	elsewhere, varied := r.elsewhere(s, m), r.varied(s, d, m) // before the search proper, which ends with the next
+	further := append(slices.Clip(r.further(s, m)), r.apposed(s, d, m)...) // before the search proper, which ends with the next
 	found := r.stage0.Search(s, m.Group, m.Surface)
 	out = found.Best(r.opt.Candidates)
 	add := func(c lexical.Candidate) {
@@ -137,7 +140,7 @@ func (r *Ranker) Candidates(s *lexical.Scratch, d *Document, m Mention, also ...
 	for _, c := range found.BestByName(r.opt.Candidates / 2) {
 		add(c)
 	}
-	for _, c := range slices.Concat(elsewhere, varied) {
+	for _, c := range further {
 		add(c)
 	}
 	n = len(out)
@@ -145,6 +148,29 @@ func (r *Ranker) Candidates(s *lexical.Scratch, d *Document, m Mention, also ...
 		add(lexical.Candidate{Concept: c})
 	}
 	return out, n
+}
+
+// maxPlaces strings with some candidates each are some tens of megabytes.
+const maxPlaces = 20_000
+
+// further are the candidates that the searches beside the one for the mention itself lead to. They depend on its group and string alone where
+// nothing is hidden, and texts repeat themselves: ten searches are saved each time.
+func (r *Ranker) further(s *lexical.Scratch, m Mention) []lexical.Candidate {
+	if s.Blind != (lexical.Blind{}) {
+		return append(r.elsewhere(s, m), r.varied(s, m)...)
+	}
+	key := place{m.Group, m.Surface}
+	if list, ok := r.found.Load(key); ok {
+		return list.([]lexical.Candidate)
+	}
+	list := append(r.elsewhere(s, m), r.varied(s, m)...)
+	if r.places.Add(1) > maxPlaces {
+		r.found.Clear()
+		r.places.Store(1)
+	}
+	key.text = strings.Clone(key.text) // not the document that it is a part of
+	r.found.Store(key, list)
+	return list
 }
 
 // elsewhere are the nearest concepts of the groups that are not the mention's, where annotations cross groups.
@@ -161,12 +187,17 @@ func (r *Ranker) elsewhere(s *lexical.Scratch, m Mention) (out []lexical.Candida
 }
 
 // varied are the concepts near to what else could be written for the mention. Their cosine to the mention itself is another, or nothing.
-func (r *Ranker) varied(s *lexical.Scratch, d *Document, m Mention) (out []lexical.Candidate) {
+func (r *Ranker) varied(s *lexical.Scratch, m Mention) (out []lexical.Candidate) {
 	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
 		for _, c := range r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v) {
 			out = append(out, lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
 		}
 	}
+	return out
+}
+
+// apposed are the concepts near to what the text says beside the mention, in brackets.
+func (r *Ranker) apposed(s *lexical.Scratch, d *Document, m Mention) (out []lexical.Candidate) {
 	list := d.apposed[terminology.Normalize(m.Surface)]
 	for _, o := range list[:min(maxApposed, len(list))] {
 		for _, c := range r.stage0.Retrieve(s, o.group, apposedAdds, o.surface) {

@@ -93,10 +93,24 @@ func testRanker(t *testing.T) *Ranker {
 func TestSynonymsBringCandidates(t *testing.T) {
 	r := testRanker(t)
 	var s lexical.Scratch
-	list, n := r.Candidates(&s, &Document{}, Mention{Text: "kidney agenesis", Surface: "kidney agenesis", Group: "Disorders"}, 4)
+	m := Mention{Text: "kidney agenesis", Surface: "kidney agenesis", Group: "Disorders"}
+	list, n := r.Candidates(&s, &Document{}, m, 4)
 	at := slices.IndexFunc(list, func(c lexical.Candidate) bool { return r.kb.ID(c.Concept) == "D4" })
 	if at < 0 || at >= n || n != len(list)-1 || list[n].Concept != 4 {
 		t.Errorf("%d proposed of %+v", n, list)
+	}
+	for range 2 { // what was found before is taken again, also where there is no place for more
+		again, n2 := r.Candidates(&s, &Document{}, m, 4)
+		if n2 != n || cmp.Diff(list, again) != "" {
+			t.Errorf("asked again: %s", cmp.Diff(list, again))
+		}
+		r.places.Store(maxPlaces)
+		r.Candidates(&s, &Document{}, Mention{Text: "gout", Surface: "gout", Group: "Disorders"})
+	}
+	kept := r.places.Load()
+	s.Blind.Concept = 4 // D4
+	if r.Candidates(&s, &Document{}, Mention{Text: "kidney cyst", Surface: "kidney cyst", Group: "Disorders"}); r.places.Load() != kept {
+		t.Error("what is found where something is hidden is kept")
 	}
 }
 

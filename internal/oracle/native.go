@@ -64,17 +64,20 @@ func (n *Native) Do(ctx context.Context, queries []Query) ([]Answer, error) {
 		n.answer(queries[lo:hi], out[lo:hi])
 		lo = hi
 	}
-	return out, n.roll(ctx, queries, out)
+	return out, roll(ctx, n.Do, n.room(), queries, out)
 }
 
-// roll writes ahead: a round for each token, all queries at once.
-func (n *Native) roll(ctx context.Context, queries []Query, out []Answer) error {
+// room is the longest prefix in tokens.
+func (n *Native) room() int { return min(n.s.Context(), n.s.Nodes()) }
+
+// roll writes ahead, in prefixes of so much room: a round for each token, all queries at once.
+func roll(ctx context.Context, do func(context.Context, []Query) ([]Answer, error), room int, queries []Query, out []Answer) error {
 	for {
 		var steps []Query
 		var of []int
 		for i, q := range queries {
 			at := len(q.Prefix) + len(out[i].Roll)
-			if len(out[i].Roll) == q.Roll || at > min(n.s.Context(), n.s.Nodes()) && len(out[i].Roll) > 0 {
+			if len(out[i].Roll) == q.Roll || at > room && len(out[i].Roll) > 0 {
 				continue
 			}
 			step := Query{Prefix: slices.Clone(q.Prefix), TopK: max(1, q.TopK)}
@@ -86,7 +89,7 @@ func (n *Native) roll(ctx context.Context, queries []Query, out []Answer) error 
 		if len(steps) == 0 {
 			return nil
 		}
-		answers, err := n.Do(ctx, steps)
+		answers, err := do(ctx, steps)
 		if err != nil {
 			return err
 		}
@@ -101,8 +104,8 @@ func (n *Native) admit(queries []Query, lo int) (int, error) {
 	n.rows, n.at = n.rows[:0], n.at[:0]
 	for i := lo; i < len(queries); i++ {
 		q := &queries[i]
-		if len(q.Prefix) == 0 || len(q.Prefix) > min(n.s.Context(), n.s.Nodes()) {
-			return 0, fmt.Errorf("prefix of %d tokens: the model reads 1 to %d", len(q.Prefix), min(n.s.Context(), n.s.Nodes()))
+		if len(q.Prefix) == 0 || len(q.Prefix) > n.room() {
+			return 0, fmt.Errorf("prefix of %d tokens: the model reads 1 to %d", len(q.Prefix), n.room())
 		}
 		if len(n.paths)+len(q.Prefix) > n.s.Nodes() {
 			if i > lo {
@@ -180,7 +183,7 @@ func read(q *Query, row []float32, logZ float64) Answer {
 }
 
 // top returns the k most likely tokens.
-func top(row []float32, logZ float64, k int) []Token {
+func top[F float32 | float64](row []F, logZ float64, k int) []Token {
 	out := make([]Token, 0, k+1)
 	for t, x := range row {
 		lp := float64(x) - logZ

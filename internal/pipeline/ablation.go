@@ -218,7 +218,7 @@ func (x *ablating) system(row ablationRow) (*System, error) {
 }
 
 func (x *ablating) inputs(has additions) map[string]string {
-	inputs := map[string]string{"corpus": x.d.corpus.hash, "model": x.f.model.hash, "trie": x.f.trie.hash}
+	inputs := x.f.inputs(map[string]string{"corpus": x.d.corpus.hash})
 	switch {
 	case has.Informed:
 		inputs["ranker"] = x.f.ranker.hash

@@ -145,6 +145,10 @@ type Train struct {
 
 	DType string `toml:"dtype" json:",omitempty"` // of the stored weights: float32 (default) or bfloat16, half the size
 
+	// Members is the number of models whose probabilities are averaged, trained with seeds that follow on each other; default 1. Training and
+	// linking take as many times as long.
+	Members int `toml:"members" json:",omitempty"`
+
 	Preset      string  `toml:"preset"`     // tiny, small, base; default small
 	Vocabulary  int     `toml:"vocabulary"` // tokens; default 4000
 	Tokens      int     `toml:"tokens"`     // budget of training tokens
@@ -330,12 +334,30 @@ func (c *Config) check(name string) error {
 			return fmt.Errorf("%s: every [[model]] needs a name of its own without / and @; %q is not", name, m.Name)
 		}
 		names = append(names, m.Name)
-		if err := m.check(); err != nil {
+		if err := cmp.Or(m.check(), c.checkMembers(m)); err != nil {
 			return fmt.Errorf("%s: model %s: %w", name, m.Name, err)
 		}
 	}
 	if c.Ablation.Model = cmp.Or(c.Ablation.Model, names[len(names)-1]); !slices.Contains(names, c.Ablation.Model) {
 		return fmt.Errorf("%s: ablation.model is %q: have %s", name, c.Ablation.Model, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// checkMembers refuses seeds that would share a member, and members that cannot be averaged.
+func (c *Config) checkMembers(t *Train) error {
+	if t.Members < 2 {
+		return nil
+	}
+	if c.Link.Oracle.set() {
+		return errMembers
+	}
+	for i, a := range c.Seeds {
+		for _, b := range c.Seeds[:i] {
+			if max(a, b)-min(a, b) < uint64(t.Members) {
+				return fmt.Errorf("train.members = %d: seeds %d and %d would share a model: leave so many between them, such as [1, %d]", t.Members, b, a, 1+t.Members)
+			}
+		}
 	}
 	return nil
 }
@@ -355,6 +377,8 @@ func (t *Train) check() error {
 		return errors.New("train.lora needs train.base: adapters are put on a model that exists")
 	case t.DType != "" && !slices.Contains(checkpoint.DTypes, t.DType):
 		return fmt.Errorf("train.dtype = %q: have %s", t.DType, strings.Join(checkpoint.DTypes, ", "))
+	case t.Members < 0 || t.Members > 1 && t.Released != "":
+		return fmt.Errorf("train.members = %d: at least 1, and 1 of a released model, which is one", t.Members)
 	case t.LoRA < 0:
 		return fmt.Errorf("train.lora = %d is no rank", t.LoRA)
 	case !slices.Contains([]string{"", train.Linear, train.Cosine}, t.Schedule):

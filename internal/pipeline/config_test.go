@@ -55,6 +55,18 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// Members of one seed are not another's, and what cannot be averaged says so.
+func TestMembers(t *testing.T) {
+	if _, err := ParseConfig([]byte(sample), "x.toml", []string{"train.members=3", "seeds=[7, 1, 4]"}); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range [][]string{{"train.members=3", "seeds=[1, 3]"}, {"train.members=-1"}, {"train.members=2", `link.oracle.urls=["http://127.0.0.1:1"]`}} {
+		if _, err := ParseConfig([]byte(sample), "x.toml", bad); err == nil || !strings.Contains(err.Error(), "train.members") {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
 // With refit the development documents are training documents, and nobody can take them for a test.
 func TestRefit(t *testing.T) {
 	docs := func(refit string) (train, dev, test int) {

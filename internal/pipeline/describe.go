@@ -31,7 +31,10 @@ func cards(rep *report.Report, d *data, models []*fitted) []report.Card {
 				results = append(results, fmt.Sprintf("%s, %s split, protocol %s: Recall@1 %s, n %d, seeds %d", row.System, rep.Split, rep.Protocol, report.Percent(row.Overall.Recall1), row.Overall.N/max(row.Seeds, 1), row.Seeds))
 			}
 		}
-		out = append(out, report.NewCard(fmt.Sprintf("Model %s, seed %d, of %s", f.cfg.Name, f.seed, rep.Title), "card.model."+f.name+".md", f.model.man, licences, results))
+		for i, m := range f.members() {
+			seed := f.seed + uint64(i)
+			out = append(out, report.NewCard(fmt.Sprintf("Model %s, seed %d, of %s", f.cfg.Name, seed, rep.Title), "card.model."+modelName(d, f.cfg, seed)+".md", m.man, licences, results))
+		}
 	}
 	return out
 }

@@ -54,7 +54,7 @@ func (r *runner) endToEnd(d *data, models []*fitted, docs []corpus.Document) (*e
 
 // linkPlain runs the stage link over documents whose mentions were found.
 func (r *runner) linkPlain(d *data, f *fitted, docs []corpus.Document) ([]prediction.Prediction, error) {
-	inputs := map[string]string{"corpus": d.corpus.hash, "model": f.model.hash, "trie": f.trie.hash, "weights": f.weights.hash, "detect": d.detect.hash}
+	inputs := f.inputs(map[string]string{"corpus": d.corpus.hash, "weights": f.weights.hash, "detect": d.detect.hash})
 	s, err := r.do("link", f.name+".plain-text", 0, r.linkKey(), inputs, func(a *artifact.Folder) error {
 		a.Manifest.Counts = map[string]int64{}
 		preds, err := r.linkWith(d, f, link.Hybrid, f.cfg.Name+" plain text", docs, &a.Manifest)

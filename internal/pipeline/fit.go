@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -59,6 +60,7 @@ type fitted struct {
 	cfg     Train
 	seed    uint64
 	model   *stage
+	also    []*stage // further members, whose probabilities are averaged with the model's
 	trie    *stage
 	weights *stage
 	ranker  *stage // one that hears the model; nil without
@@ -81,45 +83,44 @@ func (r *runner) fit(d *data, cfg Train, seed uint64) (*fitted, error) {
 	return f, r.fitWeights(d, f)
 }
 
-// fitModel runs the stages model and trie.
+// members are the models whose probabilities are averaged: mostly one.
+func (f *fitted) members() []*stage { return append([]*stage{f.model}, f.also...) }
+
+// record says where the parts are.
+func (f *fitted) record() ModelRecord {
+	m := ModelRecord{Name: f.cfg.Name, Seed: f.seed, Model: f.model.Dir, Trie: f.trie.Dir, Train: f.cfg}
+	for _, a := range f.also {
+		m.Also = append(m.Also, a.Dir)
+	}
+	return m
+}
+
+// inputs are the stages that what a fitted model says depends on, beside others.
+func (f *fitted) inputs(others map[string]string) map[string]string {
+	out := map[string]string{"model": f.model.hash, "trie": f.trie.hash}
+	for i, m := range f.also {
+		out[fmt.Sprint("model ", i+2)] = m.hash
+	}
+	maps.Copy(out, others)
+	return out
+}
+
+// fitModel runs the stages model, for every member, and trie.
 func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
-	f := &fitted{cfg: cfg, seed: seed}
-	f.name = fmt.Sprintf("%s.seed%d", slug(strings.TrimSpace(cfg.Name+" "+d.subset)), seed)
-	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
-	if d.synth != nil && cfg.Mode != dataset.HumanOnly {
-		inputs["synth"] = d.synth.hash
-	}
-	if d.subset != "" {
-		inputs["subset"] = d.subset
-	}
-	key := cfg
-	key.Torchrun = torchrun.Settings{}
-	if cfg.Engine == Torchrun { // not on how many machines
-		key.Torchrun = cfg.Torchrun.Result()
-	}
-	if cfg.Base != "" { // what is in the folder counts, not where it lies
-		h, err := baseHash(r.cfg.path(cfg.Base))
-		if err != nil {
-			return nil, fmt.Errorf("reading train.base: %w", err)
-		}
-		inputs["base"], key.Base = h, ""
-	}
+	f := &fitted{cfg: cfg, seed: seed, name: modelName(d, cfg, seed)}
 	var err error
-	if cfg.Released != "" {
-		h, err := baseHash(r.cfg.path(cfg.Released))
-		if err != nil {
-			return nil, fmt.Errorf("reading train.released: %w", err)
-		}
-		inputs, key = map[string]string{"released": h}, Train{Prompt: cfg.Prompt}
-	}
-	f.model, err = r.do("model", f.name, seed, fitKey{key, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
-		if cfg.Released != "" {
-			return r.adopt(cfg, a)
-		}
-		return r.train(d, cfg, seed, a)
-	})
-	if err != nil {
+	if f.model, err = r.fitMember(d, cfg, seed); err != nil {
 		return nil, err
+	}
+	for i := 1; i < cfg.Members; i++ {
+		m, err := r.fitMember(d, cfg, seed+uint64(i))
+		if err != nil {
+			return nil, err
+		}
+		if m.man.Files[tokenizer.FileName].SHA256 != f.model.man.Files[tokenizer.FileName].SHA256 {
+			return nil, fmt.Errorf("model %s: member %d has another tokenizer than the first: delete %s and run again", f.name, i+1, m.Dir)
+		}
+		f.also = append(f.also, m)
 	}
 	var form any // of the names in the trie
 	if cfg.Prompt != "" {
@@ -131,9 +132,49 @@ func (r *runner) fitModel(d *data, cfg Train, seed uint64) (*fitted, error) {
 	return f, err
 }
 
+func modelName(d *data, cfg Train, seed uint64) string {
+	return fmt.Sprintf("%s.seed%d", slug(strings.TrimSpace(cfg.Name+" "+d.subset)), seed)
+}
+
+// fitMember runs the stage model.
+func (r *runner) fitMember(d *data, cfg Train, seed uint64) (*stage, error) {
+	inputs := map[string]string{"kb": d.kb.hash, "corpus": d.corpus.hash}
+	if d.synth != nil && cfg.Mode != dataset.HumanOnly {
+		inputs["synth"] = d.synth.hash
+	}
+	if d.subset != "" {
+		inputs["subset"] = d.subset
+	}
+	key := cfg
+	key.Torchrun, key.Members = torchrun.Settings{}, 0
+	if cfg.Engine == Torchrun { // not on how many machines
+		key.Torchrun = cfg.Torchrun.Result()
+	}
+	if cfg.Base != "" { // what is in the folder counts, not where it lies
+		h, err := baseHash(r.cfg.path(cfg.Base))
+		if err != nil {
+			return nil, fmt.Errorf("reading train.base: %w", err)
+		}
+		inputs["base"], key.Base = h, ""
+	}
+	if cfg.Released != "" {
+		h, err := baseHash(r.cfg.path(cfg.Released))
+		if err != nil {
+			return nil, fmt.Errorf("reading train.released: %w", err)
+		}
+		inputs, key = map[string]string{"released": h}, Train{Prompt: cfg.Prompt}
+	}
+	return r.do("model", modelName(d, cfg, seed), seed, fitKey{key, r.cfg.Link.Expand, r.cfg.Link.GroupMap}, inputs, func(a *artifact.Folder) error {
+		if cfg.Released != "" {
+			return r.adopt(cfg, a)
+		}
+		return r.train(d, cfg, seed, a)
+	})
+}
+
 // fitWeights runs the stage tune.
 func (r *runner) fitWeights(d *data, f *fitted) (err error) {
-	f.weights, err = r.do("tune", f.name, 0, tuneKey(r.cfg.Link), d.withRanker(map[string]string{"model": f.model.hash, "trie": f.trie.hash, "corpus": d.corpus.hash}),
+	f.weights, err = r.do("tune", f.name, 0, tuneKey(r.cfg.Link), d.withRanker(f.inputs(map[string]string{"corpus": d.corpus.hash})),
 		func(a *artifact.Folder) error { return r.tune(d, f, a) })
 	return err
 }
@@ -325,9 +366,10 @@ type opened struct {
 	tok    *tokenizer.Tokenizer
 	config *model.Config
 	trie   *trie.Trie
+	also   []string // folders of further members
 	oracle link.Oracle
-	model  *checkpoint.Mapped // nil where a server answers
-	server *server            // nil where it does not
+	models []*checkpoint.Mapped // of the members; none where a server answers
+	server *server              // nil where it does not
 }
 
 // arena returns the number of nodes of a linking session: 16,384 hold some hundred mentions' prompts and candidate names. Models
@@ -347,6 +389,9 @@ func (r *runner) open(f *fitted, threads int) (*opened, error) {
 	o, err := openModel(f.model.path, f.trie.path, trieOf{f.model.man.Files[tokenizer.FileName].SHA256, f.trie.man.Inputs["kb"]})
 	if err != nil {
 		return nil, err
+	}
+	for _, m := range f.also {
+		o.also = append(o.also, m.path)
 	}
 	if !r.cfg.Link.Oracle.set() {
 		return o, o.compute(threads)
@@ -400,33 +445,49 @@ func openModel(modelDir, trieDir string, want trieOf) (*opened, error) {
 
 // compute makes the native engine answer. On an error everything is closed.
 func (o *opened) compute(threads int) error {
-	m, err := checkpoint.Open(o.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: where they are on a server, name it: [link.oracle] in the config, or --oracle", err)
+	for _, dir := range append([]string{o.dir}, o.also...) {
+		m, err := checkpoint.Open(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: where they are on a server, name it: [link.oracle] in the config, or --oracle", err)
+		}
+		if err != nil {
+			o.close()
+			return err
+		}
+		o.models = append(o.models, m)
 	}
-	if err != nil {
-		o.close()
-		return err
-	}
-	o.model = m
-	o.oracle = newNative(m.Frozen, threads)
+	o.oracle = newNative(o.models, threads)
 	return nil
 }
 
-func newNative(f *model.Frozen, threads int) *oracle.Native {
-	return oracle.NewNative(model.NewFrozenSession(f, model.SessionOptions{Nodes: arena(f), Threads: threads}))
+// A native oracle computes in this process.
+type native interface {
+	link.Oracle
+	Close()
+}
+
+// newNative makes the oracle of a model, or of the mean of several.
+func newNative(members []*checkpoint.Mapped, threads int) native {
+	var mean oracle.Mean
+	for _, m := range members {
+		mean = append(mean, oracle.NewNative(model.NewFrozenSession(m.Frozen, model.SessionOptions{Nodes: arena(m.Frozen), Threads: threads})))
+	}
+	if len(mean) == 1 {
+		return mean[0]
+	}
+	return mean
 }
 
 // ask makes a server answer, which others may ask as well.
 func (o *opened) ask(s *server) { o.server, o.oracle = s, s.Engine }
 
 func (o *opened) close() {
-	if n, ok := o.oracle.(*oracle.Native); ok {
+	if n, ok := o.oracle.(native); ok && o.server == nil {
 		n.Close()
 	}
 	o.trie.Close()
-	if o.model != nil {
-		o.model.Close()
+	for _, m := range o.models {
+		m.Close()
 	}
 }
 

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"strings"
@@ -17,8 +19,15 @@ import (
 // With ranker.folds the hybrid of a run has a ranker that hears the model, made of models that have seen half of the documents each, and the
 // opened run links with the same.
 func TestRankerFolds(t *testing.T) {
+	for members := range 2 {
+		t.Run(fmt.Sprint(members+1), func(t *testing.T) { rankerFolds(t, members+1) })
+	}
+}
+
+// rankerFolds: the same where models are the mean of several members.
+func rankerFolds(t *testing.T, members int) {
 	out := t.TempDir()
-	cfg, err := LoadConfig("../demo/data/demo.toml", []string{`train.preset="tiny"`, "train.tokens=6000", "ranker.folds=2", "ranker.rounds=5",
+	cfg, err := LoadConfig("../demo/data/demo.toml", []string{fmt.Sprint("train.members=", members), `train.preset="tiny"`, "train.tokens=6000", "ranker.folds=2", "ranker.rounds=5",
 		`link.modes=["hybrid"]`, `link.split="dev"`, "link.composites=true", "ablation.on=true", "eval.samples=50"})
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +48,7 @@ func TestRankerFolds(t *testing.T) {
 	}
 	folds, _ := filepath.Glob(filepath.Join(out, "work", "model", "*fold-*-of-2*"))
 	whole, _ := filepath.Glob(filepath.Join(out, "work", "model", "*@*"))
-	if len(folds) != 2 || len(whole) != 3 {
+	if len(folds) != 2*members || len(whole) != 3*members {
 		t.Errorf("%d models of folds among %d", len(folds), len(whole))
 	}
 	for _, f := range folds {
@@ -56,9 +65,16 @@ func TestRankerFolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := o.Linker.Link(context.Background(), corpus.Split(docs, "dev"))
+	fork, err := o.Fork(1)
 	if err != nil {
 		t.Fatal(err)
+	}
+	got, err := fork.Link(context.Background(), corpus.Split(docs, "dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenRun(t.Context(), out, OpenOptions{Oracle: Oracle{URLs: []string{"http://127.0.0.1:1"}}}); members > 1 && !errors.Is(err, errMembers) {
+		t.Errorf("a server is asked for the mean of %d models: %v", members, err)
 	}
 	want, err := prediction.ReadFile(filepath.Join(out, rec.Systems[len(rec.Systems)-1].Predictions, prediction.FileName))
 	if err != nil {

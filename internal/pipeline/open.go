@@ -16,7 +16,6 @@ import (
 	"syncabel/internal/lexical"
 	"syncabel/internal/link"
 	"syncabel/internal/model/checkpoint"
-	"syncabel/internal/oracle"
 	"syncabel/internal/oracle/remote"
 	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
@@ -32,7 +31,7 @@ type Opened struct {
 	model  *opened
 	parts  link.Parts
 	opt    link.Options
-	forks  []*oracle.Native
+	forks  []native
 }
 
 // Fork returns another linker over the same knowledge base, weights, trie and stage 0, so that two goroutines can link at a
@@ -41,10 +40,10 @@ func (o *Opened) Fork(threads int) (*link.Linker, error) {
 	if o.model.server != nil {
 		return link.New(o.parts, o.opt)
 	}
-	native := newNative(o.model.model.Frozen, threads)
-	o.forks = append(o.forks, native)
+	fork := newNative(o.model.models, threads)
+	o.forks = append(o.forks, fork)
 	p := o.parts
-	p.Oracle = native
+	p.Oracle = fork
 	return link.New(p, o.opt)
 }
 
@@ -107,7 +106,7 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	verify := func(p string) (*artifact.Manifest, error) {
 		return artifact.VerifyBut(filepath.Join(dir, p), func(file string) bool { return !opt.Verify && checkpoint.IsWeights(file) })
 	}
-	for _, p := range []string{rec.Corpus, rankerDir, m.Trie, weights} {
+	for _, p := range append([]string{rec.Corpus, rankerDir, m.Trie, weights}, m.Also...) {
 		if p == "" {
 			continue
 		}
@@ -134,6 +133,9 @@ func OpenRun(ctx context.Context, dir string, opt OpenOptions) (*Opened, error) 
 	o, err := openModel(filepath.Join(dir, m.Model), filepath.Join(dir, m.Trie), trieOf{modelMan.Files[tokenizer.FileName].SHA256, kbMan.Hash()})
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range m.Also {
+		o.also = append(o.also, filepath.Join(dir, p))
 	}
 	if err := o.answer(ctx, rec.Link.Oracle, opt); err != nil {
 		return nil, err
@@ -234,7 +236,7 @@ func (o *opened) end() {
 	o.server.close()
 }
 
-// ModelSize returns the number of parameters of a run's model, 0 when it is not known.
+// ModelSize returns the number of parameters of a run's model, all members together, 0 when it is not known.
 func ModelSize(dir, name string, seed uint64) int64 {
 	rec, err := ReadRun(dir)
 	if err != nil {
@@ -244,9 +246,13 @@ func ModelSize(dir, name string, seed uint64) int64 {
 	if err != nil {
 		return 0
 	}
-	man, err := artifact.Open(filepath.Join(dir, m.Model))
-	if err != nil {
-		return 0
+	n := int64(0)
+	for _, p := range append([]string{m.Model}, m.Also...) {
+		man, err := artifact.Open(filepath.Join(dir, p))
+		if err != nil {
+			return 0
+		}
+		n += man.Counts["parameters"]
 	}
-	return man.Counts["parameters"]
+	return n
 }

@@ -114,6 +114,9 @@ func (r *runner) informed(d *data, cfg Train) (*data, error) {
 			return nil, err
 		}
 		inputs[fmt.Sprint("model ", i)] = models[i].trie.hash
+		for j, m := range models[i].also {
+			inputs[fmt.Sprintf("model %d, member %d", i, j+2)] = m.hash
+		}
 	}
 	out := *d
 	return &out, r.rankerStage(&out, models[0].name+".informed", inputs, true, func(k *ranker.Ranker) ([]link.Lesson, error) {

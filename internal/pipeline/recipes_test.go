@@ -116,7 +116,7 @@ func TestEngineProcess(t *testing.T) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	srv := &http.Server{Handler: mock.New(mock.Options{Engine: "sglang", Model: vocabulary{newNative(m.Frozen, 1), &sync.Mutex{}}, Vocab: m.Config.Vocab,
+	srv := &http.Server{Handler: mock.New(mock.Options{Engine: "sglang", Model: vocabulary{newNative([]*checkpoint.Mapped{m}, 1), &sync.Mutex{}}, Vocab: m.Config.Vocab,
 		Tokenize: func(s string) []int32 { return tok.EncodeOrdinary(nil, s) }, Faults: mock.Faults{Busy: 9}})}
 	context.AfterFunc(ctx, func() { srv.Close() })
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

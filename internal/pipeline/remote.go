@@ -78,9 +78,15 @@ func (s *server) close() {
 	}
 }
 
+// errMembers: a server has one model.
+var errMembers = errors.New("a server answers for one model, and this one is the mean of several (train.members): link without servers, or train with members = 1")
+
 // reach finds, or starts, the engine of an opened model, which must pass the probe. The log of one that is started is a file beside the
 // model's folder.
 func (o *opened) reach(ctx context.Context, cfg Oracle) (*server, error) {
+	if len(o.also) > 0 {
+		return nil, errMembers
+	}
 	s := &server{dir: o.dir, stop: func() {}}
 	urls := cfg.URLs
 	var alive context.Context

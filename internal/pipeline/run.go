@@ -41,13 +41,14 @@ type Record struct {
 
 // A ModelRecord is one trained variant.
 type ModelRecord struct {
-	Name    string `json:"name"`
-	Seed    uint64 `json:"seed"`
-	Model   string `json:"model"`
-	Trie    string `json:"trie"`
-	Weights string `json:"weights"`
-	Train   Train  `json:"train"`
-	Ranker  string `json:"ranker,omitempty"` // one that hears the model
+	Name    string   `json:"name"`
+	Seed    uint64   `json:"seed"`
+	Model   string   `json:"model"`
+	Also    []string `json:"also,omitempty"` // further members, whose probabilities are averaged with the model's
+	Trie    string   `json:"trie"`
+	Weights string   `json:"weights"`
+	Train   Train    `json:"train"`
+	Ranker  string   `json:"ranker,omitempty"` // one that hears the model
 }
 
 // Run runs the stages of cfg in order and returns what the report says. What an earlier run finished is taken over.
@@ -329,7 +330,9 @@ func (r *runner) describe(rep *report.Report, d *data, models []*fitted) {
 	add("synthetic sentences", d.synth)
 	add("detection of mentions", d.detect)
 	for _, f := range models {
-		add(fmt.Sprintf("model %s, seed %d", f.cfg.Name, f.seed), f.model)
+		for i, m := range f.members() {
+			add(fmt.Sprintf("model %s, seed %d", f.cfg.Name, f.seed+uint64(i)), m)
+		}
 		add(fmt.Sprintf("trie of %s", f.cfg.Name), f.trie)
 	}
 }
@@ -345,7 +348,8 @@ func (r *runner) record(d *data, systems []*System, models []*fitted) error {
 		rec.Ranker, rec.Ranked = d.rankerStage.Dir, d.rankedWeights.Dir
 	}
 	for _, f := range models {
-		m := ModelRecord{Name: f.cfg.Name, Seed: f.seed, Model: f.model.Dir, Trie: f.trie.Dir, Weights: f.weights.Dir, Train: f.cfg}
+		m := f.record()
+		m.Weights = f.weights.Dir
 		if f.ranker != nil {
 			m.Ranker = f.ranker.Dir
 		}

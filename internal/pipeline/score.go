@@ -72,7 +72,7 @@ func (r *runner) baseline(d *data, row lexicalRow, docs []corpus.Document) (*Sys
 // modelSystem links with a model in one mode.
 func (r *runner) modelSystem(d *data, f *fitted, mode string, docs []corpus.Document) (*System, error) {
 	s := &System{Name: f.cfg.Name + " " + modeName(mode), Model: f.cfg.Name, Mode: mode, Seed: f.seed}
-	inputs := map[string]string{"corpus": d.corpus.hash, "model": f.model.hash, "trie": f.trie.hash}
+	inputs := f.inputs(map[string]string{"corpus": d.corpus.hash})
 	if mode == link.Hybrid {
 		inputs["weights"] = f.weights.hash
 		inputs = d.withRanker(inputs)

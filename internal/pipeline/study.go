@@ -156,7 +156,10 @@ func (r *studyRunner) Run(_ context.Context, c study.Cell) (study.Outcome, error
 	if err != nil {
 		return study.Outcome{}, err
 	}
-	cost := study.Cost{Tokens: f.model.man.Counts["tokens"]}
+	cost := study.Cost{}
+	for _, m := range f.members() {
+		cost.Tokens += m.man.Counts["tokens"]
+	}
 	if cfg.Mode != dataset.SynthOnly {
 		cost.Documents, cost.Mentions = len(d.train), corpus.Mentions(d.train)
 	}

@@ -59,7 +59,7 @@ func FitModels(ctx context.Context, cfg *Config, opt Options) ([]ModelRecord, er
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, ModelRecord{Name: m.Name, Seed: seed, Model: f.model.Dir, Trie: f.trie.Dir, Train: m})
+			out = append(out, f.record())
 		}
 	}
 	return out, nil

@@ -21,6 +21,7 @@ type Mention struct {
 type Document struct {
 	Mentions []Mention
 	lower    string
+	windows  windows // of lower
 	anchors  []anchor
 	apposed  map[string][]apposed // by normalised surface
 	blind    lexical.Blind
@@ -45,6 +46,7 @@ type apposed struct {
 // NewDocument finds the anchors of a document, and which of its mentions its text says twice. Blind training documents do not see their own annotations.
 func (r *Ranker) NewDocument(mentions []Mention, text string, blind lexical.Blind) *Document {
 	d := &Document{Mentions: mentions, lower: strings.Join(strings.Fields(strings.ToLower(text)), " "), blind: blind}
+	d.windows = newWindows(d.lower)
 	told := make([]int, len(mentions))
 	for i, m := range mentions {
 		key := terminology.Normalize(m.Surface)
@@ -144,9 +146,41 @@ func (r *Ranker) around(f []float32, d *Document, q shape, concept int, e *entry
 		}
 	}
 	for i := range e.names {
-		if n := &e.names[i]; len(n.key) > 4 && n.key != q.key && strings.Contains(d.lower, n.key) {
+		if n := &e.names[i]; len(n.key) >= window && n.key != q.key && d.windows.may(n.key) && strings.Contains(d.lower, n.key) {
 			f[fInText] = 1
 			return
 		}
 	}
+}
+
+// windows are the runs of five bytes of a text, a bit each by their hash: a name of which one is missing does not stand in it. Of the
+// thousands of names that a document's candidates have, few need to be looked for.
+type windows []uint64
+
+const (
+	window     = 5  // bytes; shorter names are not looked for
+	windowBits = 16 // of a hash: half of the bits are set for 32 KB of text
+)
+
+func newWindows(s string) windows {
+	w := make(windows, 1<<windowBits/64)
+	for i := 0; i+window <= len(s); i++ {
+		h := windowHash(s[i:])
+		w[h/64] |= 1 << (h % 64)
+	}
+	return w
+}
+
+func (w windows) may(key string) bool {
+	for i := 0; i+window <= len(key) && len(w) > 0; i++ {
+		if h := windowHash(key[i:]); w[h/64]&(1<<(h%64)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func windowHash(s string) uint32 {
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32
+	return uint32(x * 0x9E3779B97F4A7C15 >> (64 - windowBits))
 }

@@ -114,6 +114,25 @@ func TestSynonymsBringCandidates(t *testing.T) {
 	}
 }
 
+// Whatever stands in a text may stand there.
+func TestWindows(t *testing.T) {
+	text := strings.Repeat("acute kidney failure, ", 3) + "tumeur bénigne du rein"
+	w, rejected := newWindows(text), 0
+	for lo := range text {
+		for hi := lo + window; hi <= len(text); hi++ {
+			if !w.may(text[lo:hi]) {
+				t.Fatalf("%q is not found", text[lo:hi])
+			}
+			if !w.may(text[lo:hi] + "#") {
+				rejected++
+			}
+		}
+	}
+	if rejected == 0 || w.may("gouty") || !windows(nil).may("gouty") {
+		t.Error("what does not stand there is let through, or nothing is known and something is refused")
+	}
+}
+
 // A mention in brackets beside another brings that one's concept, and says so; one further on, or of another group, does not.
 func TestAppositionBringsCandidates(t *testing.T) {
 	r := testRanker(t)

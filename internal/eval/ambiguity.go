@@ -43,9 +43,12 @@ func (a *Ambiguity) add(of int, right, usual bool) {
 	}
 }
 
-// meanings counts what the text of a prediction may mean, where that is several things and gold is just one of them; named are the concepts
-// that bear it as a name.
-func (t *Tagger) meanings(p *prediction.Prediction, surface string, named []int) *prediction.Meanings {
+// meanings counts what the text of a prediction may mean, where that is several things and gold is just one of them.
+func (t *Tagger) meanings(p *prediction.Prediction, surface string) *prediction.Meanings {
+	var named []int
+	if t.kb != nil {
+		named = t.kb.Owners(p.Text, p.Group)
+	}
 	taught, most := t.meant[surface], 0
 	for _, n := range taught {
 		most = max(most, n)
@@ -57,13 +60,13 @@ func (t *Tagger) meanings(p *prediction.Prediction, surface string, named []int)
 			inTraining++
 			m.Usual = m.Usual || n == most
 		}
-		if len(g) == 1 && t.kb != nil {
+		if len(g) == 1 && len(named) > 1 {
 			if i, ok := t.kb.Index(g[0]); ok && slices.Contains(named, i) {
 				inNames++
 			}
 		}
 	}
-	if inNames == 1 && len(named) > 1 {
+	if inNames == 1 {
 		m.Named = len(named)
 	}
 	if inTraining == 1 && len(taught) > 1 {

@@ -36,7 +36,6 @@ const (
 // A Tagger knows what training saw and what the knowledge base holds.
 type Tagger struct {
 	concepts map[string]int            // gold ID -> times in training
-	mentions map[string]bool           // normalised surface forms of training
 	meant    map[string]map[string]int // normalised surface form -> answer -> times in training
 	kb       Names
 }
@@ -51,11 +50,10 @@ type Names interface {
 // NewTagger reads the human training annotations. Seen and unseen then mean the same for every system, whatever else it was
 // trained on. Without a knowledge base (nil) no prediction is tagged linkable or identical.
 func NewTagger(train []corpus.Document, kb Names) *Tagger {
-	t := &Tagger{concepts: map[string]int{}, mentions: map[string]bool{}, meant: map[string]map[string]int{}, kb: kb}
+	t := &Tagger{concepts: map[string]int{}, meant: map[string]map[string]int{}, kb: kb}
 	for i := range train {
 		for _, m := range train[i].Mentions {
 			surface := terminology.Normalize(m.Text)
-			t.mentions[surface] = true
 			if t.meant[surface] == nil {
 				t.meant[surface] = map[string]int{}
 			}
@@ -87,13 +85,12 @@ func (t *Tagger) Tag(preds []prediction.Prediction) {
 		surface, most := terminology.Normalize(p.Text), 0
 		anyID(p.Gold, func(id string) bool { most = max(most, t.concepts[id]); return false })
 		pair := slices.ContainsFunc(p.Gold, func(g []string) bool { return t.meant[surface][answer(g)] > 0 })
-		p.Tags = append(p.Tags, pick(t.mentions[surface], SeenMention, UnseenMention), pick(most > 0, SeenConcept, UnseenConcept),
+		p.Tags = append(p.Tags, pick(t.meant[surface] != nil, SeenMention, UnseenMention), pick(most > 0, SeenConcept, UnseenConcept),
 			pick(pair, SeenPair, UnseenPair), frequency(most))
+		p.Meanings = t.meanings(p, surface)
 		if t.kb == nil {
-			p.Meanings = t.meanings(p, surface, nil)
 			continue
 		}
-		p.Meanings = t.meanings(p, surface, t.kb.Owners(p.Text, p.Group))
 		named := t.kb.Normalized(p.Text)
 		linkable := anyID(p.Gold, func(id string) bool { _, ok := t.kb.Index(id); return ok })
 		identical := anyID(p.Gold, func(id string) bool { i, ok := t.kb.Index(id); return ok && slices.Contains(named, i) })

@@ -30,7 +30,7 @@ type Prediction struct {
 	// Verdicts are the words of several judges, by their names; Verdict is then what they come to together.
 	Verdicts map[string]string `json:"verdicts,omitempty"`
 	Unstable bool              `json:"unstable,omitempty"` // decided within the engine's numerical noise
-	Meanings *Meanings         `json:"meanings,omitempty"` // set by eval.Strata where the text may mean several things
+	Meanings *Meanings         `json:"meanings,omitempty"` // set by eval.Tagger where the text may mean several things
 }
 
 // Meanings says between how many things a text leaves the choice, gold among them.

@@ -156,14 +156,14 @@ const maxPlaces = 20_000
 // further are the candidates that the searches beside the one for the mention itself lead to. They depend on its group and string alone where
 // nothing is hidden, and texts repeat themselves: ten searches are saved each time.
 func (r *Ranker) further(s *lexical.Scratch, m Mention) []lexical.Candidate {
-	if s.Blind != (lexical.Blind{}) {
-		return append(r.elsewhere(s, m), r.varied(s, m)...)
-	}
-	key := place{m.Group, m.Surface}
-	if list, ok := r.found.Load(key); ok {
+	key, hidden := place{m.Group, m.Surface}, s.Blind != (lexical.Blind{})
+	if list, ok := r.found.Load(key); ok && !hidden {
 		return list.([]lexical.Candidate)
 	}
 	list := append(r.elsewhere(s, m), r.varied(s, m)...)
+	if hidden {
+		return list
+	}
 	if r.places.Add(1) > maxPlaces {
 		r.found.Clear()
 		r.places.Store(1)

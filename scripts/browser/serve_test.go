@@ -77,6 +77,11 @@ func text(t *testing.T, b *Tab, selector, s string) {
 	t.Fatalf("%s holds %q, not %q", selector, got, s)
 }
 
+// visible waits until an element is seen that every key may replace: chromedp.WaitVisible fails when the one it has found is gone.
+func visible(selector string) chromedp.Action {
+	return chromedp.Poll(fmt.Sprintf(`(document.querySelector(%q) || { checkVisibility: () => false }).checkVisibility()`, selector), nil)
+}
+
 // picture keeps a screenshot where SYNCABEL_SCREENSHOTS names a folder.
 func picture(t *testing.T, b *Tab, name string) {
 	t.Helper()
@@ -159,7 +164,7 @@ func linkPart(t *testing.T, b *Tab) {
 }
 
 func conceptPart(t *testing.T, b *Tab) {
-	b.Do(t, chromedp.Click(`nav a[href="#concepts"]`), chromedp.WaitVisible(`input[type=search]`), chromedp.SendKeys(`input[type=search]`, "hart atack"), chromedp.WaitVisible(`li[role=option]`))
+	b.Do(t, chromedp.Click(`nav a[href="#concepts"]`), chromedp.WaitVisible(`input[type=search]`), chromedp.SendKeys(`input[type=search]`, "hart atack"), visible(`li[role=option]`))
 	text(t, b, "li[role=option]", "heart attack")
 	b.Do(t, chromedp.SendKeys(`input[type=search]`, kb.ArrowDown+kb.Enter), chromedp.WaitVisible("article"))
 	text(t, b, "article", "myocardial infarction")
@@ -180,7 +185,7 @@ func reviewPart(t *testing.T, b *Tab) {
 	press("s", "Skipped")
 	b.Do(t, chromedp.KeyEvent("n"), chromedp.SendKeys("#note", "odd sentence"+kb.Escape))
 	press("r", "Rejected")
-	b.Do(t, chromedp.KeyEvent("c"), chromedp.WaitVisible(`#item input[type=search]`), chromedp.SendKeys(`#item input[type=search]`, "a"), chromedp.WaitVisible(`#item li[role=option]`),
+	b.Do(t, chromedp.KeyEvent("c"), chromedp.WaitVisible(`#item input[type=search]`), chromedp.SendKeys(`#item input[type=search]`, "a"), visible(`#item li[role=option]`),
 		dark(true))
 	picture(t, b, "serve-review-dark")
 	b.Do(t, dark(false), chromedp.SendKeys(`#item input[type=search]`, kb.ArrowDown+kb.Enter))

@@ -15,7 +15,7 @@ import (
 // place in the design.
 var ranks = map[string]int{
 	"text": 0, "artifact": 0, "stat": 0, "kernel": 0, "pgtest": 0,
-	"terminology": 1, "terminology/release": 1, "terminology/invented": 1, "tokenizer": 1, "model": 1, "hub": 1,
+	"terminology": 1, "terminology/release": 1, "terminology/invented": 1, "lexicon": 1, "tokenizer": 1, "model": 1, "hub": 1,
 	"terminology/gazetteer": 2, "terminology/obo": 2, "terminology/umls": 2, "terminology/snomed": 2, "terminology/mesh": 2, "terminology/paper": 2, "terminology/sqlite": 2, "model/checkpoint": 2, "corpus": 2,
 	"corpus/pubtator": 3, "corpus/brat": 3, "corpus/bioc": 3, "corpus/bigbio": 3, "corpus/table": 3, "lexical": 3, "markup": 3, "prediction": 3, "trie": 3,
 	"synth": 4, "dataset": 4, "ranker": 4, "oracle": 4, "detect": 4, "review": 4, "fhir": 4, "omop": 4,

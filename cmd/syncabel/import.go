@@ -13,9 +13,10 @@ import (
 )
 
 type importCmd struct {
-	KB     importKBCmd     `cmd:"" name:"kb" help:"Import a knowledge base."`
-	Corpus importCorpusCmd `cmd:"" help:"Import an annotated corpus."`
-	Model  importModelCmd  `cmd:"" help:"Download a model folder to fine-tune, given its name on a hub."`
+	KB      importKBCmd      `cmd:"" name:"kb" help:"Import a knowledge base."`
+	Corpus  importCorpusCmd  `cmd:"" help:"Import an annotated corpus."`
+	Lexicon importLexiconCmd `cmd:"" help:"Make a table of translations and synonyms of a dictionary."`
+	Model   importModelCmd   `cmd:"" help:"Download a model folder to fine-tune, given its name on a hub."`
 }
 
 type importCorpusCmd struct {

@@ -508,7 +508,7 @@ func linkerOver(t *testing.T, mode string, kb *terminology.KB, obs []lexical.Obs
 
 // trainedRanker learns from one document, in which names mean what they say.
 func trainedRanker(t *testing.T, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation) *ranker.Ranker {
-	r := ranker.New(kb, stage0, obs, ranker.Options{Boost: eager})
+	r := ranker.New(kb, stage0, obs, nil, ranker.Options{Boost: eager})
 	l, err := New(Parts{KB: kb, Stage0: stage0, Ranker: r}, Options{Mode: Ranked})
 	if err != nil {
 		t.Fatal(err)
@@ -540,7 +540,7 @@ func lessonsOf(t *testing.T, l *Linker) []Lesson {
 func TestInformedRanker(t *testing.T) {
 	l := small(t, Hybrid)
 	obs := []lexical.Observation{{Surface: "MS", Concept: 1, Group: "Disorders"}}
-	l.ranker = ranker.New(l.kb, l.stage0, obs, ranker.Options{Boost: eager})
+	l.ranker = ranker.New(l.kb, l.stage0, obs, nil, ranker.Options{Boost: eager})
 	l.ranker.Informed = true
 	lessons := lessonsOf(t, l)
 	for _, x := range lessons {

@@ -170,6 +170,9 @@ type Ranker struct {
 	Leaves     int     `toml:"leaves"`     // of a tree; default 12
 	Rate       float64 `toml:"rate"`       // step of a tree; default 0.07
 
+	// Lexicons are tables of term, other and weight (import lexicon makes them of dictionaries): what texts write for words of names, in another language or the same.
+	Lexicons []string `toml:"lexicons" json:",omitempty"`
+
 	// Folds makes a second ranker for hybrid that also hears the model: the training documents are divided into so many parts, a model is trained
 	// without each in turn, and what it says of that part's mentions is what the trees learn from. 0: hybrid weighs model and ranker on dev.
 	Folds int `toml:"folds" json:",omitempty"`

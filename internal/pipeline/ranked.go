@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -10,10 +11,12 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/lexical"
+	"syncabel/internal/lexicon"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
 	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
+	"syncabel/internal/text"
 )
 
 // rankerKey is what a ranker depends on beside knowledge base and corpus.
@@ -53,9 +56,21 @@ func (r *runner) fitRanker(d *data) error {
 }
 
 // rankerStage runs the stage ranker for the data and opens what it made; lessons are what its trees learn from.
-func (r *runner) rankerStage(d *data, name string, inputs map[string]string, informed bool, lessons func(*ranker.Ranker) ([]link.Lesson, error)) (err error) {
+func (r *runner) rankerStage(d *data, name string, inputs map[string]string, informed bool, lessons func(*ranker.Ranker) ([]link.Lesson, error)) error {
+	lexicons, err := r.cfg.hashInputs(r.cfg.Ranker.Lexicons...)
+	if err != nil {
+		return err
+	}
+	for p, h := range lexicons {
+		inputs["lexicon "+p] = h
+	}
 	d.rankerStage, err = r.do("ranker", name, 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
-		k := ranker.New(d.k, d.stage0, d.seen, rankerOptions(r.cfg.Ranker))
+		pairs, warnings, err := r.cfg.readLexicons()
+		if err != nil {
+			return err
+		}
+		a.Manifest.Warnings = summarise(warnings)
+		k := ranker.New(d.k, d.stage0, d.seen, pairs, rankerOptions(r.cfg.Ranker))
 		k.Informed = informed
 		list, err := lessons(k)
 		if err != nil {
@@ -88,7 +103,8 @@ func (r *runner) writeRanker(a *artifact.Folder, k *ranker.Ranker, lessons []lin
 	if err := a.WriteJSON(weightsName, w); err != nil {
 		return err
 	}
-	a.Manifest.Counts = map[string]int64{"trees": int64(len(k.Trees)), "words": int64(len(k.Vocabulary.Words)), "words with synonyms": int64(len(k.Vocabulary.Synonyms))}
+	a.Manifest.Counts = map[string]int64{"trees": int64(len(k.Trees)), "words": int64(len(k.Vocabulary.Words)), "words with synonyms": int64(len(k.Vocabulary.Synonyms)),
+		"terms that lexicons render": int64(len(k.Vocabulary.Renderings))}
 	return k.WriteFile(a.Path(ranker.FileName))
 }
 
@@ -154,6 +170,21 @@ func (r *runner) informedLessons(d *data, k *ranker.Ranker, models []*fitted, pa
 
 func rankerOptions(c Ranker) ranker.Options {
 	return ranker.Options{Candidates: c.Candidates, Hide: c.Hide, Boost: ranker.BoostOptions{Rounds: c.Rounds, Leaves: c.Leaves, Rate: c.Rate, Seed: 1}}
+}
+
+// readLexicons reads the tables that the config names; what several say adds up.
+func (c *Config) readLexicons() (pairs []lexicon.Pair, warnings []text.Warning, err error) {
+	for _, p := range c.Ranker.Lexicons {
+		err := open(c.path(p), func(f *os.File) error {
+			list, w, err := lexicon.Read(f, filepath.Base(p))
+			pairs, warnings = append(pairs, list...), append(warnings, w...)
+			return err
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading lexicon: %w", err)
+		}
+	}
+	return lexicon.Merge(pairs), warnings, nil
 }
 
 func openRanker(dir string, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation) (*ranker.Ranker, error) {

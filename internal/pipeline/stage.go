@@ -63,7 +63,7 @@ func stageVersion(kind string) string {
 	case "link":
 		return kind + " 4"
 	case "ranker":
-		return kind + " 4"
+		return kind + " 5"
 	case "kb", "trie", "synth", "eval", "corpus":
 		return kind + " 2"
 	}

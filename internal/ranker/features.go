@@ -60,6 +60,9 @@ const (
 	fApposedSoft           // as fSoft for the second
 	fApposedCosine         // largest TF-IDF cosine of a name to the second
 	fApposedGap            //
+	fVariant               // largest strength of what else could be written for the mention, times the cosine of a name to it
+	fVariantGap            //
+	fVariantBag            // largest strength of such a variant whose words are a name's, in any order
 	fLogP                  // from here on what a language model says: log-probability of the names, renormalised over the trie's children
 	fLogPGap               //
 	fRaw                   // over the whole vocabulary
@@ -148,6 +151,7 @@ const maxCached = 100_000
 func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate, said []Said) [][]float32 {
 	q := r.shape(m.Surface)
 	raw := terminology.Normalize(m.Text)
+	variants := r.varieties(m.Surface)
 	out := make([][]float32, len(cands))
 	for i, c := range cands {
 		f := make([]float32, features)
@@ -160,13 +164,14 @@ func (r *Ranker) Features(d *Document, m Mention, cands []lexical.Candidate, sai
 		r.names(f, q, raw, m, e)
 		r.remembered(f, q, raw, m.Group, c.Concept, d.blind)
 		r.around(f, d, q, c.Concept, e)
+		asVaried(f, variants, m.Group, e)
 		r.secondTime(f, d.apposed[q.key], c.Concept, e)
 	}
 	for i, s := range said {
 		out[i][fLogP], out[i][fRaw] = s.LogP, s.Raw
 		is(out[i], fBeam, s.Beam)
 	}
-	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}, {fLogP, fLogPGap}, {fRaw, fRawGap}, {fApposedCosine, fApposedGap}} {
+	for _, g := range [][2]int{{fCosine, fCosineGap}, {fNameCosine, fNameGap}, {fSoft, fSoftGap}, {fTrainSoft, fTrainSoftGap}, {fLogP, fLogPGap}, {fRaw, fRawGap}, {fApposedCosine, fApposedGap}, {fVariant, fVariantGap}} {
 		gap(out, g[0], g[1])
 	}
 	for i := range out {

@@ -15,6 +15,7 @@ import (
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/lexical"
+	"syncabel/internal/lexicon"
 	"syncabel/internal/terminology"
 )
 
@@ -28,6 +29,7 @@ const formatVersion = 1
 type Options struct {
 	Candidates int     // by cosine, and half as many by the cosine of names alone; default 16
 	Variants   int     // queries with a word replaced by a synonym; default 8
+	Rendered   int     // the same where a lexicon renders words; default 24
 	EachAdds   int     // candidates that each of them adds; default 2
 	Elsewhere  int     // by cosine, of every group that is not the mention's, where annotators group otherwise than the knowledge base; default 3
 	Hide       float64 // part of the training mentions that are seen again with their concept's annotations hidden; default 0.5
@@ -43,6 +45,7 @@ func (o Options) WithDefaults() Options {
 	}
 	set(&o.Candidates, 16)
 	set(&o.Variants, 8)
+	set(&o.Rendered, 24)
 	set(&o.EachAdds, 2)
 	set(&o.Elsewhere, 3)
 	if o.Hide == 0 {
@@ -69,9 +72,9 @@ type Ranker struct {
 	places atomic.Int64
 }
 
-// New prepares a ranker without trees. stage0 must hold the same observations.
-func New(kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation, opt Options) *Ranker {
-	return &Ranker{Vocabulary: Learn(kb), opt: opt.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs), others: regrouped(kb, obs)}
+// New prepares a ranker without trees. stage0 must hold the same observations; pairs of a lexicon may be none.
+func New(kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation, pairs []lexicon.Pair, opt Options) *Ranker {
+	return &Ranker{Vocabulary: Learn(kb, pairs), opt: opt.WithDefaults(), kb: kb, stage0: stage0, memory: newMemory(obs), others: regrouped(kb, obs)}
 }
 
 // regroupedShare is the part of the training annotations from which on other groups are searched: the search costs as much again for each,
@@ -188,8 +191,8 @@ func (r *Ranker) elsewhere(s *lexical.Scratch, m Mention) (out []lexical.Candida
 
 // varied are the concepts near to what else could be written for the mention. Their cosine to the mention itself is another, or nothing.
 func (r *Ranker) varied(s *lexical.Scratch, m Mention) (out []lexical.Candidate) {
-	for _, v := range r.Vocabulary.variants(m.Surface, r.opt.Variants) {
-		for _, c := range r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v) {
+	for _, v := range r.Vocabulary.variants(m.Surface, r.variants()) {
+		for _, c := range r.stage0.Retrieve(s, m.Group, r.opt.EachAdds, v.text) {
 			out = append(out, lexical.Candidate{Concept: c.Concept, Name: c.Name, Source: SourceSynonym})
 		}
 	}
@@ -212,7 +215,7 @@ func (r *Ranker) apposed(s *lexical.Scratch, d *Document, m Mention) (out []lexi
 
 // Sources of candidates that string comparison with the mention itself did not lead to.
 const (
-	SourceSynonym = "synonym" // a word of the mention was replaced by a synonym
+	SourceSynonym = "synonym" // a word of the mention was replaced by a synonym, or by what a lexicon renders it with
 	SourceApposed = "apposed" // the text says the mention a second time, beside it in brackets
 )
 

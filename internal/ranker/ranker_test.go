@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncabel/internal/lexical"
+	"syncabel/internal/lexicon"
 	"syncabel/internal/terminology"
 )
 
@@ -64,14 +65,14 @@ func kb(t *testing.T) *terminology.KB {
 }
 
 func TestVocabularyLearnsSynonyms(t *testing.T) {
-	v := Learn(kb(t))
+	v := Learn(kb(t), nil)
 	if s := v.same("kidnei", "renal"); s <= 0.2 || s >= 1 {
 		t.Errorf("kidney ~ renal: %g", s)
 	}
 	if v.same("2", "3") != 0 {
 		t.Error("numbers are equal or not")
 	}
-	if got := v.variants("kidney agenesis", 4); !slices.Contains(got, "renal agenesis") {
+	if got := texts(v.variants("kidney agenesis", 4)); !slices.Contains(got, "renal agenesis") {
 		t.Errorf("variants: %q", got)
 	}
 	c := v.compare(words("kidney agenesis"), words("renal agenesis"))
@@ -87,7 +88,7 @@ func obs() []lexical.Observation {
 
 func testRanker(t *testing.T) *Ranker {
 	k := kb(t)
-	return New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: obs()}), obs(), Options{})
+	return New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: obs()}), obs(), nil, Options{})
 }
 
 func TestSynonymsBringCandidates(t *testing.T) {
@@ -165,11 +166,11 @@ func TestOtherGroups(t *testing.T) {
 	}
 	k, _ := b.Build()
 	stage0, m := lexical.NewRetriever(k, lexical.Options{Names: true}), Mention{Text: "gout", Surface: "gout", Group: "Finding"}
-	r := New(k, stage0, nil, Options{})
+	r := New(k, stage0, nil, nil, Options{})
 	if list, _ := r.Candidates(&lexical.Scratch{}, r.NewDocument(nil, "", lexical.Blind{}), m); len(list) > 0 {
 		t.Errorf("%+v though no annotation crosses groups", list)
 	}
-	r = New(k, stage0, []lexical.Observation{{Surface: "big toe pain", Concept: 1, Group: "Finding"}}, Options{})
+	r = New(k, stage0, []lexical.Observation{{Surface: "big toe pain", Concept: 1, Group: "Finding"}}, nil, Options{})
 	d := r.NewDocument([]Mention{m}, "gout", lexical.Blind{})
 	list, n := r.Candidates(&lexical.Scratch{}, d, m)
 	if n != 1 || r.kb.ID(list[0].Concept) != "D1" {
@@ -186,7 +187,7 @@ func TestBlindEqualsAbsent(t *testing.T) {
 	m := Mention{Text: "bad kidneys", Surface: "bad kidneys", Group: "Disorders", End: 11}
 	all := []Mention{m, {Text: "big toe pain", Surface: "big toe pain", Group: "Disorders", Start: 13, End: 25}, {Text: "gout", Surface: "gout", Group: "Disorders", Start: 31, End: 35}}
 	describe := func(o []lexical.Observation, blind lexical.Blind) [][]float32 {
-		r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: o}), o, Options{})
+		r := New(k, lexical.NewRetriever(k, lexical.Options{Names: true, Training: o}), o, nil, Options{})
 		s := lexical.Scratch{Blind: blind}
 		d := r.NewDocument(all, "bad kidneys (big toe pain) and gout", blind)
 		list, _ := r.Candidates(&s, d, m)
@@ -338,5 +339,61 @@ func TestFile(t *testing.T) {
 		if _, err := Open(path, r.kb, r.stage0, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func texts(list []variant) (out []string) {
+	for _, v := range list {
+		out = append(out, v.text)
+	}
+	return out
+}
+
+func TestVocabularyRenders(t *testing.T) {
+	v := Learn(kb(t), []lexicon.Pair{{Term: "rein", Other: "kidney", Weight: 1}, {Term: "absence congénitale", Other: "agenesis", Weight: 0.8}, {Term: "absence", Other: "lack", Weight: 1},
+		{Term: "de", Other: "pain", Weight: 1}, {Term: "goutte", Other: "gout", Weight: 0.5}, {Term: "douleur", Other: "pain", Weight: 0.5}})
+	got := texts(v.variants("absence congénitale de rein", 9))
+	for _, want := range []string{"absence congenitale de kidney", "agenesis de rein", "agenesis kidney"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is missing in %q", want, got)
+		}
+	}
+	if len(got) != 3 { // names have no "lack", and stop words mean nothing by themselves
+		t.Errorf("variants: %q", got)
+	}
+	if a, b := v.same("gout", "goutte"), v.same("gout", "rein"); a < 0.5 || b != 0 {
+		t.Errorf("goutte, rein ~ gout: %g, %g", a, b)
+	}
+	if s := v.same("rein", "kidnei"); s != 0.95 {
+		t.Errorf("a rendering is not the word itself: %g", s)
+	}
+}
+
+// TestRenderedCandidates links a mention of another language through a lexicon alone, also after the ranker was written and opened.
+func TestRenderedCandidates(t *testing.T) {
+	k := kb(t)
+	stage0 := lexical.NewRetriever(k, lexical.Options{Names: true})
+	pairs := []lexicon.Pair{{Term: "reins", Other: "renal", Weight: 1}, {Term: "agénésie", Other: "agenesis", Weight: 1}}
+	r := New(k, stage0, nil, pairs, Options{})
+	path := filepath.Join(t.TempDir(), FileName)
+	if err := r.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(path, k, stage0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Mention{Text: "agénésie des reins", Surface: "agénésie des reins", Group: "Disorders"}
+	d := r.NewDocument([]Mention{m}, m.Text, lexical.Blind{})
+	cands, _ := r.Candidates(&lexical.Scratch{}, d, m)
+	best := -1
+	f := r.Features(d, m, cands, nil)
+	for i := range cands {
+		if best < 0 || f[i][fVariant] > f[best][fVariant] {
+			best = i
+		}
+	}
+	if best < 0 || f[best][fVariantBag] != 1 || f[best][fVariantGap] != 0 || k.Concept(cands[best].Concept).ID != "D4" {
+		t.Errorf("best of %d candidates: %d", len(cands), best)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"syncabel/internal/lexicon"
 	"syncabel/internal/terminology"
 )
 
@@ -15,6 +16,8 @@ type Vocabulary struct {
 	Words    map[string]int       `json:"words"`    // names by word in canonical form; words of one name only are left out
 	Synonyms map[string][]Synonym `json:"synonyms"` // best first
 	Spelling map[string]string    `json:"spelling"` // how names write the words that are synonyms of others
+
+	Renderings map[string][]Rendering `json:"renderings,omitempty"` // of a lexicon, by term in canonical form; best first
 }
 
 // A Synonym is a word that names use in another's place.
@@ -32,8 +35,9 @@ const (
 )
 
 // Learn reads the names of kb twice: for how many names each word stands in, and for the words in which two names of one concept
-// differ ("renal failure", "kidney failure"): those stand for each other the more often that happens.
-func Learn(kb *terminology.KB) *Vocabulary {
+// differ ("renal failure", "kidney failure"): those stand for each other the more often that happens. Of a lexicon it keeps
+// what leads to words of names.
+func Learn(kb *terminology.KB, lex []lexicon.Pair) *Vocabulary {
 	v := &Vocabulary{Words: map[string]int{}, Synonyms: map[string][]Synonym{}, Spelling: map[string]string{}}
 	together := map[[2]string]int{}
 	spelt := map[[2]string]int{}
@@ -56,6 +60,7 @@ func Learn(kb *terminology.KB) *Vocabulary {
 	}
 	v.synonyms(together)
 	v.spell(spelt)
+	v.render(lex)
 	for w, n := range v.Words {
 		if n < 2 {
 			delete(v.Words, w)
@@ -135,7 +140,7 @@ func (v *Vocabulary) weight(w string) float32 {
 	return float32(math.Log(float64(1+v.Names) / (0.5 + float64(max(1, v.Words[w])))))
 }
 
-// same is how far two words mean the same: 1 when equal, less as synonyms or when spelt alike. Numbers are equal or not.
+// same is how far two words mean the same: 1 when equal, less as synonyms, as renderings or when spelt alike. Numbers are equal or not.
 func (v *Vocabulary) same(a, b string) float32 {
 	if a == b {
 		return 1
@@ -147,38 +152,13 @@ func (v *Vocabulary) same(a, b string) float32 {
 	if s < 0.6 {
 		s = 0
 	}
+	s = max(s, v.rendered(a, b))
 	for _, y := range v.Synonyms[a] {
 		if y.Word == b {
 			return max(s, y.Strength)
 		}
 	}
 	return s
-}
-
-// variants returns the query with one word replaced by a synonym, the strongest first.
-func (v *Vocabulary) variants(surface string, limit int) []string {
-	w := strings.Fields(fold(surface))
-	type variant struct {
-		text     string
-		strength float32
-	}
-	var list []variant
-	for i, a := range w {
-		if stop[a] {
-			continue
-		}
-		for _, s := range v.Synonyms[canonical(a)] {
-			c := slices.Clone(w)
-			c[i] = cmp.Or(v.Spelling[s.Word], s.Word)
-			list = append(list, variant{strings.Join(c, " "), s.Strength})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.strength, a.strength) })
-	var out []string
-	for _, x := range list[:min(limit, len(list))] {
-		out = append(out, x.text)
-	}
-	return out
 }
 
 // compared is what the words of a query and a name have in common, weighted by how rare they are.

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"syncabel/internal/artifact"
+	"syncabel/internal/lexicon"
+	"syncabel/internal/text"
+)
+
+type importLexiconCmd struct {
+	Format  string   `required:"" enum:"wordnet,omw,dictd,table" help:"wordnet (folder with data.noun, ...: English synonyms, adjectives and their nouns), omw (Open Multilingual Wordnet: .tab file and folder of WordNet 3.0: another language to English), dictd (FreeDict: .index and .dict.dz), or table (term, other, weight)."`
+	Out     string   `required:"" help:"Table to write (TSV: term, other, weight)." type:"path"`
+	Reverse bool     `help:"Swap the sides, as for a dictionary into the language of the texts."`
+	Paths   []string `arg:"" help:"Files and folders, as the format says." type:"path"`
+}
+
+// Help shows examples.
+func (importLexiconCmd) Help() string {
+	return `Examples:
+  syncabel import lexicon --format wordnet --out en.tsv /usr/share/wordnet
+  syncabel import lexicon --format omw --out fr-en.tsv wn-data-fra.tab /usr/share/wordnet
+  syncabel import lexicon --format dictd --out fra-eng.tsv /usr/share/dictd/freedict-fra-eng.index /usr/share/dictd/freedict-fra-eng.dict.dz
+  syncabel run --set 'ranker.lexicons=["fr-en.tsv", "fra-eng.tsv"]' ...
+
+The table says what texts may write for words of names; one of your own, of abbreviations for instance, needs no import.`
+}
+
+// Run writes the table.
+func (c *importLexiconCmd) Run(a *app) error {
+	pairs, warnings, err := c.read()
+	if err != nil {
+		return fmt.Errorf("importing lexicon: %w", err)
+	}
+	if c.Reverse {
+		pairs = lexicon.Merge(lexicon.Reverse(pairs))
+	}
+	if len(pairs) == 0 {
+		return errors.New("importing lexicon: no pair of terms was read: is it of the format that --format says?")
+	}
+	var b bytes.Buffer
+	if err := lexicon.Write(&b, pairs); err != nil {
+		return err
+	}
+	if err := artifact.WriteFile(c.Out, b.Bytes()); err != nil {
+		return fmt.Errorf("importing lexicon: %w", err)
+	}
+	fmt.Fprintf(a.out, "%d pairs of terms\n", len(pairs))
+	a.report(warnings)
+	return nil
+}
+
+// read reads what the format says.
+func (c *importLexiconCmd) read() (pairs []lexicon.Pair, warnings []text.Warning, err error) {
+	need := map[string]int{"omw": 2, "dictd": 2}[c.Format]
+	if len(c.Paths) != max(1, need) {
+		return nil, nil, &usageError{fmt.Sprintf("format %s takes %d paths, got %d", c.Format, max(1, need), len(c.Paths))}
+	}
+	first := filepath.Base(c.Paths[0])
+	switch c.Format {
+	case "wordnet":
+		pairs, err = lexicon.WordNet(os.DirFS(c.Paths[0]))
+	case "omw":
+		err = reading(c.Paths[0], func(r io.Reader) (err error) {
+			pairs, warnings, err = lexicon.OpenMultilingual(r, first, os.DirFS(c.Paths[1]))
+			return err
+		})
+	case "dictd":
+		err = reading(c.Paths[0], func(index io.Reader) error {
+			return reading(c.Paths[1], func(entries io.Reader) (err error) {
+				pairs, warnings, err = lexicon.Dictd(index, entries, first)
+				return err
+			})
+		})
+	default:
+		err = reading(c.Paths[0], func(r io.Reader) (err error) {
+			pairs, warnings, err = lexicon.Read(r, first)
+			return err
+		})
+	}
+	return pairs, warnings, err
+}
+
+func reading(path string, f func(io.Reader) error) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return f(in)
+}

@@ -12,6 +12,7 @@ import (
 	"syncabel/internal/corpus"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
+	"syncabel/internal/report"
 	"syncabel/internal/text"
 )
 
@@ -58,8 +59,12 @@ func lexiconConfig(t *testing.T, table string) *Config {
 func basqueLinks(t *testing.T, out, table string) []string {
 	var log []string
 	opt := Options{Out: out, Log: func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }}
-	if _, err := Run(context.Background(), lexiconConfig(t, table), opt); err != nil {
+	rep, err := Run(context.Background(), lexiconConfig(t, table), opt)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if n := len(slices.DeleteFunc(rep.Rows, func(x report.Row) bool { return x.Mode != link.Ranked })); n != 1 {
+		t.Errorf("%d rows of mode ranked, which no model has a part in", n)
 	}
 	b, err := os.ReadFile(table)
 	if err != nil {

@@ -166,6 +166,9 @@ func (r *runner) systems(d *data, docs []corpus.Document) (out []*System, models
 			}
 			models = append(models, f)
 			for _, mode := range r.cfg.Link.Modes {
+				if mode == link.Ranked || mode == link.Lexical { // the rows of stage 0 have them, with their own calibration
+					continue
+				}
 				s, err := r.modelSystem(d, f, mode, docs)
 				if err != nil {
 					return nil, nil, err

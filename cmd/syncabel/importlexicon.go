@@ -26,7 +26,7 @@ func (importLexiconCmd) Help() string {
   syncabel import lexicon --format wordnet --out en.tsv /usr/share/wordnet
   syncabel import lexicon --format omw --out fr-en.tsv wn-data-fra.tab /usr/share/wordnet
   syncabel import lexicon --format dictd --out fra-eng.tsv /usr/share/dictd/freedict-fra-eng.index /usr/share/dictd/freedict-fra-eng.dict.dz
-  syncabel run --set 'ranker.lexicons=["fr-en.tsv", "fra-eng.tsv"]' ...
+  syncabel run --set "ranker.lexicons=[\"$PWD/fr-en.tsv\", \"$PWD/fra-eng.tsv\"]" ...
 
 The table says what texts may write for words of names; one of your own, of abbreviations for instance, needs no import.`
 }

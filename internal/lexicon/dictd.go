@@ -23,26 +23,23 @@ func Dictd(index, entries io.Reader, file string) ([]Pair, []text.Warning, error
 		return nil, nil, fmt.Errorf("reading dictionary %s: %w", file, err)
 	}
 	var out []Pair
-	var warnings []text.Warning
-	in := bufio.NewScanner(index)
-	in.Buffer(nil, maxLine)
-	line := 0
-	for in.Scan() {
-		line++
-		if strings.HasPrefix(in.Text(), "00database") {
-			continue
+	bad := faults{file: file}
+	err = lines(index, file, maxLine, func(line int, row string) error {
+		if strings.HasPrefix(row, "00database") {
+			return nil
 		}
-		entry, ok := slice(body, in.Text())
+		entry, ok := slice(body, row)
 		if !ok {
-			warnings = append(warnings, text.Warning{File: file, Line: line, Kind: "lexicon", Msg: "headword, offset and length of an entry are expected; is the index of this dictionary?"})
-			continue
+			bad.add(line, "headword, offset and length of an entry are expected; is the index of this dictionary?")
+			return nil
 		}
 		out = append(out, translations(entry)...)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := in.Err(); err != nil {
-		return nil, nil, &text.SyntaxError{File: file, Line: line + 1, Msg: err.Error()}
-	}
-	return Merge(out), warnings, nil
+	return Merge(out), bad.list, nil
 }
 
 func unpack(r io.Reader) ([]byte, error) {

@@ -81,32 +81,56 @@ const (
 	maxPairs = 20_000_000
 )
 
-// Read reads a table of term, other and weight (1 where it is left out), with or without the heading. Rows that are none are reported with their line and left out.
-func Read(r io.Reader, file string) ([]Pair, []text.Warning, error) {
+// lines calls each with every line and its number. What each returns ends the reading, located.
+func lines(r io.Reader, file string, longest int, each func(line int, s string) error) error {
 	in := bufio.NewScanner(r)
-	in.Buffer(nil, maxLine)
-	var out []Pair
-	var warnings []text.Warning
+	in.Buffer(nil, longest)
 	line := 0
 	for in.Scan() {
 		line++
-		row := strings.TrimPrefix(in.Text(), "\ufeff")
-		if row == "" || line == 1 && strings.HasPrefix(row, "term\t") {
-			continue
-		}
-		p, err := parse(row)
-		if err != nil {
-			warnings = append(warnings, text.Warning{File: file, Line: line, Kind: "lexicon", Msg: err.Error()})
-			continue
-		}
-		if out = append(out, p); len(out) > maxPairs {
-			return nil, nil, &text.SyntaxError{File: file, Line: line, Msg: fmt.Sprintf("more than %d pairs", maxPairs)}
+		if err := each(line, in.Text()); err != nil {
+			return &text.SyntaxError{File: file, Line: line, Msg: err.Error()}
 		}
 	}
 	if err := in.Err(); err != nil {
-		return nil, nil, &text.SyntaxError{File: file, Line: line + 1, Msg: err.Error()}
+		return &text.SyntaxError{File: file, Line: line + 1, Msg: err.Error()}
 	}
-	return Merge(out), warnings, nil
+	return nil
+}
+
+// faults are rows that were left out.
+type faults struct {
+	file string
+	list []text.Warning
+}
+
+func (f *faults) add(line int, msg string) {
+	f.list = append(f.list, text.Warning{File: f.file, Line: line, Kind: "lexicon", Msg: msg})
+}
+
+// Read reads a table of term, other and weight (1 where it is left out), with or without the heading. Rows that are none are reported with their line and left out.
+func Read(r io.Reader, file string) ([]Pair, []text.Warning, error) {
+	var out []Pair
+	bad := faults{file: file}
+	err := lines(r, file, maxLine, func(line int, row string) error {
+		row = strings.TrimPrefix(row, "\ufeff")
+		if row == "" || line == 1 && strings.HasPrefix(row, "term\t") {
+			return nil
+		}
+		p, err := parse(row)
+		if err != nil {
+			bad.add(line, err.Error())
+			return nil
+		}
+		if out = append(out, p); len(out) > maxPairs {
+			return fmt.Errorf("more than %d pairs", maxPairs)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return Merge(out), bad.list, nil
 }
 
 func parse(row string) (Pair, error) {

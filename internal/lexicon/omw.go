@@ -1,7 +1,6 @@
 package lexicon
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,33 +17,27 @@ func OpenMultilingual(r io.Reader, file string, dir fs.FS) ([]Pair, []text.Warni
 		return nil, nil, err
 	}
 	other := map[synset][]string{}
-	var warnings []text.Warning
-	in := bufio.NewScanner(r)
-	in.Buffer(nil, maxLine)
-	line := 0
-	for in.Scan() {
-		line++
-		if in.Text() == "" || strings.HasPrefix(in.Text(), "#") {
-			continue
-		}
-		c := strings.Split(in.Text(), "\t")
-		if len(c) > 1 && !strings.HasSuffix(c[1], ":lemma") { // definitions, examples
-			continue
+	bad := faults{file: file}
+	err = lines(r, file, maxLine, func(line int, row string) error {
+		c := strings.Split(row, "\t")
+		if row == "" || row[0] == '#' || len(c) > 1 && !strings.HasSuffix(c[1], ":lemma") { // definitions, examples
+			return nil
 		}
 		offset, pos, _ := strings.Cut(c[0], "-")
 		at, ok := synsetOf(offset, pos)
 		if !ok || len(c) < 3 {
-			warnings = append(warnings, text.Warning{File: file, Line: line, Kind: "lexicon", Msg: "a set of WordNet, the kind of row and a lemma are expected"})
-			continue
+			bad.add(line, "a set of WordNet, the kind of row and a lemma are expected")
+			return nil
 		}
 		other[at] = append(other[at], lower(strings.ReplaceAll(c[2], "_", " ")))
-	}
-	if err := in.Err(); err != nil {
-		return nil, nil, &text.SyntaxError{File: file, Line: line + 1, Msg: err.Error()}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	out := Merge(across(other, english.lemmas))
 	if len(out) == 0 {
 		return nil, nil, fmt.Errorf("reading %s: none of its %d sets is in this WordNet: version 3.0 is expected", file, len(other))
 	}
-	return out, warnings, nil
+	return out, bad.list, nil
 }

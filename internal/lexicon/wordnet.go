@@ -1,7 +1,6 @@
 package lexicon
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -106,22 +105,12 @@ func (w *wordNet) read(dir fs.FS, name string) error {
 		return fmt.Errorf("reading WordNet: %w (a folder with data.noun, data.verb, data.adj and data.adv is expected, as Debian's package wordnet-base has in /usr/share/wordnet)", err)
 	}
 	defer f.Close()
-	in := bufio.NewScanner(f)
-	in.Buffer(nil, maxData)
-	line := 0
-	for in.Scan() {
-		line++
-		if strings.HasPrefix(in.Text(), "  ") || in.Text() == "" { // the licence
-			continue
+	return lines(f, name, maxData, func(_ int, line string) error {
+		if strings.HasPrefix(line, "  ") || line == "" { // the licence
+			return nil
 		}
-		if err := w.synset(in.Text()); err != nil {
-			return &text.SyntaxError{File: name, Line: line, Msg: err.Error()}
-		}
-	}
-	if err := in.Err(); err != nil {
-		return &text.SyntaxError{File: name, Line: line + 1, Msg: err.Error()}
-	}
-	return nil
+		return w.synset(line)
+	})
 }
 
 var errData = errors.New("no line of a WordNet data file")

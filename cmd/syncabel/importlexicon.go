@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/lexicon"
+	"syncabel/internal/terminology/release"
 	"syncabel/internal/text"
 )
 
@@ -61,36 +61,26 @@ func (c *importLexiconCmd) read() (pairs []lexicon.Pair, warnings []text.Warning
 	if len(c.Paths) != max(1, need) {
 		return nil, nil, &usageError{fmt.Sprintf("format %s takes %d paths, got %d", c.Format, max(1, need), len(c.Paths))}
 	}
-	first := filepath.Base(c.Paths[0])
-	switch c.Format {
+	switch first := c.Paths[0]; c.Format {
 	case "wordnet":
-		pairs, err = lexicon.WordNet(os.DirFS(c.Paths[0]))
+		pairs, err = lexicon.WordNet(os.DirFS(first))
 	case "omw":
-		err = reading(c.Paths[0], func(r io.Reader) (err error) {
-			pairs, warnings, err = lexicon.OpenMultilingual(r, first, os.DirFS(c.Paths[1]))
+		err = release.OpenFile(first, func(r io.Reader, base string) (err error) {
+			pairs, warnings, err = lexicon.OpenMultilingual(r, base, os.DirFS(c.Paths[1]))
 			return err
 		})
 	case "dictd":
-		err = reading(c.Paths[0], func(index io.Reader) error {
-			return reading(c.Paths[1], func(entries io.Reader) (err error) {
-				pairs, warnings, err = lexicon.Dictd(index, entries, first)
+		err = release.OpenFile(first, func(index io.Reader, base string) error {
+			return release.OpenFile(c.Paths[1], func(entries io.Reader, _ string) (err error) {
+				pairs, warnings, err = lexicon.Dictd(index, entries, base)
 				return err
 			})
 		})
 	default:
-		err = reading(c.Paths[0], func(r io.Reader) (err error) {
-			pairs, warnings, err = lexicon.Read(r, first)
+		err = release.OpenFile(first, func(r io.Reader, base string) (err error) {
+			pairs, warnings, err = lexicon.Read(r, base)
 			return err
 		})
 	}
 	return pairs, warnings, err
-}
-
-func reading(path string, f func(io.Reader) error) error {
-	in, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return f(in)
 }

@@ -1,9 +1,6 @@
 package lexicon
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,13 +9,13 @@ import (
 	"syncabel/internal/text"
 )
 
-// maxDictionary bounds a dictionary's text when unpacked; FreeDict's largest has 100 MB.
+// maxDictionary bounds a dictionary's text; FreeDict's largest has 100 MB.
 const maxDictionary = 512 << 20
 
 // Dictd reads a bilingual dictionary of FreeDict in the format of dictd: an index (rows of headword, offset and length in base 64) and the
-// entries, packed by dictzip or not. An entry is its headword with pronunciation, then lines of translations. Rows that are none are reported.
+// entries, unpacked: dictzip is gzip with an index. An entry is its headword with pronunciation, then lines of translations. Rows that are none are reported.
 func Dictd(index, entries io.Reader, file string) ([]Pair, []text.Warning, error) {
-	body, err := unpack(entries)
+	body, err := whole(entries)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading dictionary %s: %w", file, err)
 	}
@@ -42,16 +39,8 @@ func Dictd(index, entries io.Reader, file string) ([]Pair, []text.Warning, error
 	return Merge(out), bad.list, nil
 }
 
-func unpack(r io.Reader) ([]byte, error) {
-	in := bufio.NewReader(r)
-	r = in
-	if magic, err := in.Peek(2); err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b}) { // dictzip is gzip with an index
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, err
-		}
-		r = z
-	}
+// whole reads all entries, which the index points into.
+func whole(r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxDictionary+1))
 	if err == nil && len(b) > maxDictionary {
 		err = fmt.Errorf("more than %d MB", maxDictionary>>20)

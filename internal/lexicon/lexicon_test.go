@@ -3,12 +3,18 @@ package lexicon
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"syncabel/internal/terminology/release"
+	"syncabel/internal/text"
 )
 
 func TestReadWrite(t *testing.T) {
@@ -139,11 +145,24 @@ func dictionary(t *testing.T, packed bool) (index string, entries []byte) {
 	return index, b.Bytes()
 }
 
+// openDictd reads a dictionary as import does, from files that may be packed.
+func openDictd(t *testing.T, index string, entries []byte) (pairs []Pair, warnings []text.Warning, err error) {
+	path := filepath.Join(t.TempDir(), "fra-eng.dict.dz")
+	if err := os.WriteFile(path, entries, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = release.OpenFile(path, func(r io.Reader, _ string) (err error) {
+		pairs, warnings, err = Dictd(strings.NewReader(index), r, "fra-eng.index")
+		return err
+	})
+	return pairs, warnings, err
+}
+
 func TestDictd(t *testing.T) {
 	want := []Pair{{"comprimé", "compressed", 1}, {"comprimé", "pill", 1}, {"comprimé", "tablet", 1}, {"rein", "kidney", 1}, {"rein", "reins", 1}}
 	for _, packed := range []bool{false, true} {
 		index, entries := dictionary(t, packed)
-		got, warnings, err := Dictd(strings.NewReader(index+"foie\tzzzz\tB\nno row\n"), bytes.NewReader(entries), "fra-eng.index")
+		got, warnings, err := openDictd(t, index+"foie\tzzzz\tB\nno row\n", entries)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +174,7 @@ func TestDictd(t *testing.T) {
 		}
 	}
 	index, entries := dictionary(t, true)
-	if _, _, err := Dictd(strings.NewReader(index), bytes.NewReader(entries[:len(entries)-9]), "cut"); err == nil {
+	if _, _, err := openDictd(t, index, entries[:len(entries)-9]); err == nil {
 		t.Error("a cut dictionary must be refused")
 	}
 }

@@ -83,29 +83,29 @@ type variant struct {
 
 // variants returns the query with a word replaced by a synonym, or words by what a lexicon renders them with, the strongest first.
 func (v *Vocabulary) variants(surface string, limit int) []variant {
-	w := strings.Fields(fold(surface))
-	list := append(v.synonymous(w), v.translated(w)...)
+	w, c := strings.Fields(fold(surface)), canonicalWords(surface)
+	list := append(v.synonymous(w, c), v.translated(w, c)...)
 	slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.strength, a.strength) })
 	return list[:min(limit, len(list))]
 }
 
-// synonymous replaces one word by what names use in its place.
-func (v *Vocabulary) synonymous(w []string) (out []variant) {
+// synonymous replaces one of the words w, c in canonical form, by what names use in its place.
+func (v *Vocabulary) synonymous(w, c []string) (out []variant) {
 	for i, a := range w {
 		if stop[a] {
 			continue
 		}
-		for _, s := range v.Synonyms[canonical(a)] {
-			c := slices.Clone(w)
-			c[i] = cmp.Or(v.Spelling[s.Word], s.Word)
-			out = append(out, variant{strings.Join(c, " "), s.Strength})
+		for _, s := range v.Synonyms[c[i]] {
+			x := slices.Clone(w)
+			x[i] = cmp.Or(v.Spelling[s.Word], s.Word)
+			out = append(out, variant{strings.Join(x, " "), s.Strength})
 		}
 	}
 	return out
 }
 
 // translated replaces the words that the lexicon renders, the longest phrases first: each alone by every rendering, and all together by the best of each.
-func (v *Vocabulary) translated(w []string) (out []variant) {
+func (v *Vocabulary) translated(w, c []string) (out []variant) {
 	const alone = 0.9 // a replacement that leaves other words in their language
 	if len(v.Renderings) == 0 {
 		return nil
@@ -113,7 +113,7 @@ func (v *Vocabulary) translated(w []string) (out []variant) {
 	var whole []string
 	weakest, replaced := float32(1), 0
 	for i := 0; i < len(w); {
-		n, list := v.longest(w[i:])
+		n, list := v.longest(c[i:])
 		for _, r := range list {
 			out = append(out, variant{strings.Join(slices.Concat(w[:i], []string{r.Text}, w[i+n:]), " "), alone * r.Strength})
 		}
@@ -132,14 +132,10 @@ func (v *Vocabulary) translated(w []string) (out []variant) {
 	return out
 }
 
-// longest returns the longest beginning of w that the lexicon renders, in words, and its renderings.
-func (v *Vocabulary) longest(w []string) (int, []Rendering) {
-	for n := min(phraseWords, len(w)); n > 0; n-- {
-		key := make([]string, n)
-		for i := range key {
-			key[i] = canonical(w[i])
-		}
-		if list := v.Renderings[strings.Join(key, " ")]; len(list) > 0 {
+// longest returns the longest beginning of canonical words that the lexicon renders, in words, and its renderings.
+func (v *Vocabulary) longest(c []string) (int, []Rendering) {
+	for n := min(phraseWords, len(c)); n > 0; n-- {
+		if list := v.Renderings[strings.Join(c[:n], " ")]; len(list) > 0 {
 			return n, list
 		}
 	}

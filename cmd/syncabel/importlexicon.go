@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"syncabel/internal/artifact"
 	"syncabel/internal/lexicon"
@@ -14,7 +16,7 @@ import (
 )
 
 type importLexiconCmd struct {
-	Format  string   `required:"" enum:"wordnet,omw,dictd,table" help:"wordnet (folder with data.noun, ...: English synonyms, adjectives and their nouns), omw (Open Multilingual Wordnet: .tab file and folder of WordNet 3.0: another language to English), dictd (FreeDict: .index and .dict.dz), or table (term, other, weight)."`
+	Format  string   `required:"" enum:"wordnet,omw,dictd,table,shipped" help:"wordnet (folder with data.noun, ...: English synonyms, adjectives and their nouns), omw (Open Multilingual Wordnet: .tab file and folder of WordNet 3.0: another language to English), dictd (FreeDict: .index and .dict.dz), table (term, other, weight), or shipped (a table that comes with the program, by name)."`
 	Out     string   `required:"" help:"Table to write (TSV: term, other, weight)." type:"path"`
 	Reverse bool     `help:"Swap the sides, as for a dictionary into the language of the texts."`
 	Paths   []string `arg:"" help:"Files and folders, as the format says." type:"path"`
@@ -28,7 +30,10 @@ func (importLexiconCmd) Help() string {
   syncabel import lexicon --format dictd --out fra-eng.tsv /usr/share/dictd/freedict-fra-eng.index /usr/share/dictd/freedict-fra-eng.dict.dz
   syncabel run --set "ranker.lexicons=[\"$PWD/fr-en.tsv\", \"$PWD/fra-eng.tsv\"]" ...
 
-The table says what texts may write for words of names; one of your own, of abbreviations for instance, needs no import.`
+  syncabel import lexicon --format shipped --out es.tsv es-clinical
+
+The table says what texts may write for words of names; one of your own, of abbreviations for instance, needs no import. en-clinical,
+es-clinical and fr-clinical come with the program: ranker.lexicons takes their names; a copy is for reading, or to be changed.`
 }
 
 // Run writes the table.
@@ -76,6 +81,13 @@ func (c *importLexiconCmd) read() (pairs []lexicon.Pair, warnings []text.Warning
 				return err
 			})
 		})
+	case "shipped":
+		name := filepath.Base(first)
+		table, ok := lexicon.Shipped(name)
+		if !ok {
+			return nil, nil, &usageError{fmt.Sprintf("no table %q comes with the program; %s do", name, strings.Join(lexicon.ShippedNames(), ", "))}
+		}
+		pairs, warnings, err = lexicon.Read(bytes.NewReader(table), name)
 	default:
 		err = release.OpenFile(first, func(r io.Reader, base string) (err error) {
 			pairs, warnings, err = lexicon.Read(r, base)

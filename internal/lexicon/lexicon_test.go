@@ -45,6 +45,27 @@ func TestReadWrite(t *testing.T) {
 	}
 }
 
+// What ships is read without a complaint, in order and without doubles.
+func TestShipped(t *testing.T) {
+	names := ShippedNames()
+	if d := cmp.Diff([]string{"en-clinical", "es-clinical", "fr-clinical"}, names); d != "" {
+		t.Error(d)
+	}
+	for _, name := range names {
+		table, ok := Shipped(name)
+		pairs, warnings, err := Read(bytes.NewReader(table), name)
+		if !ok || err != nil || len(warnings) > 0 || len(pairs) < 1000 {
+			t.Errorf("%s: %v, %d pairs, %v, %v", name, ok, len(pairs), err, warnings)
+		}
+		if rows := bytes.Count(table, []byte("\n")) - 1; rows != len(pairs) {
+			t.Errorf("%s: %d rows, %d pairs: some are twice there or faint", name, rows, len(pairs))
+		}
+	}
+	if _, ok := Shipped("../lexicon"); ok {
+		t.Error("a path is no name")
+	}
+}
+
 func TestMerge(t *testing.T) {
 	got := Merge([]Pair{{"b", "long enough", 1}, {"hair", "pilus", 0.7}, {"hair", "fuzz", 0.01}, {"hair", "pilus", 0.7}, {"hair", "hair", 1}, {"hair", strings.Repeat("x", maxTerm+1), 1}})
 	if d := cmp.Diff([]Pair{{"hair", "pilus", 1}}, got); d != "" {

@@ -170,7 +170,8 @@ type Ranker struct {
 	Leaves     int     `toml:"leaves"`     // of a tree; default 12
 	Rate       float64 `toml:"rate"`       // step of a tree; default 0.07
 
-	// Lexicons are tables of term, other and weight (import lexicon makes them of dictionaries): what texts write for words of names, in another language or the same.
+	// Lexicons say what texts write for words of names, in another language or the same: tables that come with the program, by name
+	// (en-clinical, es-clinical, fr-clinical), and files of term, other and weight (import lexicon makes them of dictionaries).
 	Lexicons []string `toml:"lexicons" json:",omitempty"`
 
 	// Folds makes a second ranker for hybrid that also hears the model: the training documents are divided into so many parts, a model is trained

@@ -40,13 +40,13 @@ func TestLexicons(t *testing.T) {
 	if err := os.Remove(table); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(context.Background(), lexiconConfig(t, table), Options{Out: out}); err == nil || !strings.Contains(err.Error(), "basque.tsv") {
+	if _, err := Run(context.Background(), lexiconConfig(t, table), Options{Out: out}); err == nil || !strings.Contains(err.Error(), "basque.tsv") || !strings.Contains(err.Error(), "fr-clinical") {
 		t.Errorf("the table is gone: %v", err)
 	}
 }
 
 func lexiconConfig(t *testing.T, table string) *Config {
-	cfg, err := LoadConfig("../demo/data/demo.toml", []string{`train.preset="tiny"`, "train.tokens=500", "ranker.rounds=5", fmt.Sprintf("ranker.lexicons=[%q]", table),
+	cfg, err := LoadConfig("../demo/data/demo.toml", []string{`train.preset="tiny"`, "train.tokens=500", "ranker.rounds=5", fmt.Sprintf(`ranker.lexicons=["en-clinical", %q]`, table),
 		`link.modes=["ranked"]`, `link.split="dev"`, "eval.samples=20"})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"fmt"
-	"os"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -11,12 +11,10 @@ import (
 	"syncabel/internal/artifact"
 	"syncabel/internal/corpus"
 	"syncabel/internal/lexical"
-	"syncabel/internal/lexicon"
 	"syncabel/internal/link"
 	"syncabel/internal/prediction"
 	"syncabel/internal/ranker"
 	"syncabel/internal/terminology"
-	"syncabel/internal/text"
 )
 
 // rankerKey is what a ranker depends on beside knowledge base and corpus.
@@ -57,13 +55,11 @@ func (r *runner) fitRanker(d *data) error {
 
 // rankerStage runs the stage ranker for the data and opens what it made; lessons are what its trees learn from.
 func (r *runner) rankerStage(d *data, name string, inputs map[string]string, informed bool, lessons func(*ranker.Ranker) ([]link.Lesson, error)) error {
-	lexicons, err := r.cfg.hashInputs(r.cfg.Ranker.Lexicons...)
+	lexicons, err := r.cfg.hashLexicons()
 	if err != nil {
 		return err
 	}
-	for p, h := range lexicons {
-		inputs["lexicon "+p] = h
-	}
+	maps.Copy(inputs, lexicons)
 	d.rankerStage, err = r.do("ranker", name, 0, rankerKeyOf(r.cfg), inputs, func(a *artifact.Folder) error {
 		pairs, warnings, err := r.cfg.readLexicons()
 		if err != nil {
@@ -170,21 +166,6 @@ func (r *runner) informedLessons(d *data, k *ranker.Ranker, models []*fitted, pa
 
 func rankerOptions(c Ranker) ranker.Options {
 	return ranker.Options{Candidates: c.Candidates, Hide: c.Hide, Boost: ranker.BoostOptions{Rounds: c.Rounds, Leaves: c.Leaves, Rate: c.Rate, Seed: 1}}
-}
-
-// readLexicons reads the tables that the config names; what several say adds up.
-func (c *Config) readLexicons() (pairs []lexicon.Pair, warnings []text.Warning, err error) {
-	for _, p := range c.Ranker.Lexicons {
-		err := open(c.path(p), func(f *os.File) error {
-			list, w, err := lexicon.Read(f, filepath.Base(p))
-			pairs, warnings = append(pairs, list...), append(warnings, w...)
-			return err
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading lexicon: %w", err)
-		}
-	}
-	return lexicon.Merge(pairs), warnings, nil
 }
 
 func openRanker(dir string, kb *terminology.KB, stage0 *lexical.Retriever, obs []lexical.Observation) (*ranker.Ranker, error) {

@@ -54,6 +54,8 @@ type stage struct {
 //	6  2026-11: ranker (2): places for what a model says
 //	7  2026-11: tune: calibration by curves, of mode ranked too
 //	8  2026-11: ranker (4): other groups, what stands in brackets; three sets of trees where they hear a model
+//	9  2026-11: ranker (5): variants of the mention
+//	10 2026-11: ranker (6): renderings of up to six words
 func stageVersion(kind string) string {
 	switch kind {
 	case "model":
@@ -63,7 +65,7 @@ func stageVersion(kind string) string {
 	case "link":
 		return kind + " 4"
 	case "ranker":
-		return kind + " 5"
+		return kind + " 6"
 	case "kb", "trie", "synth", "eval", "corpus":
 		return kind + " 2"
 	}

@@ -16,9 +16,10 @@ type Rendering struct {
 	Strength float32 `json:"strength"`
 }
 
-// Bounds of what of a lexicon is kept and looked up.
+// Bounds of what of a lexicon is kept and looked up: words of a term and of what renders it, renderings of a term.
 const (
-	phraseWords    = 4
+	termWords      = 4
+	otherWords     = 6 // names say in many words what texts abbreviate
 	keepRenderings = 8
 )
 
@@ -29,7 +30,7 @@ func (v *Vocabulary) render(pairs []lexicon.Pair) {
 	}
 	for _, p := range pairs {
 		term, other := canonicalWords(p.Term), canonicalWords(p.Other)
-		if len(term) == 0 || len(other) == 0 || len(term) > phraseWords || len(other) > phraseWords || len(term) == 1 && stop[term[0]] ||
+		if len(term) == 0 || len(other) == 0 || len(term) > termWords || len(other) > otherWords || len(term) == 1 && stop[term[0]] ||
 			slices.ContainsFunc(other, func(w string) bool { return v.Words[w] == 0 && !stop[w] }) {
 			continue
 		}
@@ -134,7 +135,7 @@ func (v *Vocabulary) translated(w, c []string) (out []variant) {
 
 // longest returns the longest beginning of canonical words that the lexicon renders, in words, and its renderings.
 func (v *Vocabulary) longest(c []string) (int, []Rendering) {
-	for n := min(phraseWords, len(c)); n > 0; n-- {
+	for n := min(termWords, len(c)); n > 0; n-- {
 		if list := v.Renderings[strings.Join(c[:n], " ")]; len(list) > 0 {
 			return n, list
 		}

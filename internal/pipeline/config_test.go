@@ -128,3 +128,22 @@ func TestOutFolderIsNotOverwritten(t *testing.T) {
 		t.Error("a folder with other files was taken")
 	}
 }
+
+// Two commands do not write into one folder; when the first is done, or killed, the next goes on.
+func TestOutFolderIsOneCommands(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	claim := func() (func(), error) { return (&runner{opt: Options{Out: dir}}).claim() }
+	release, err := claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claim(); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("claimed twice: %v", err)
+	}
+	release()
+	again, err := claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}

@@ -3,10 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,9 +52,11 @@ type ModelRecord struct {
 func Run(ctx context.Context, cfg *Config, opt Options) (*report.Report, error) {
 	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
 	defer func() { r.server.close() }()
-	if err := r.checkOut(); err != nil {
+	release, err := r.claim()
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	d, err := r.prepare()
 	if err != nil {
 		return nil, err
@@ -81,26 +80,6 @@ func Run(ctx context.Context, cfg *Config, opt Options) (*report.Report, error) 
 		return nil, err
 	}
 	return rep, r.record(d, systems, models)
-}
-
-// checkOut refuses a folder that holds something else.
-func (r *runner) checkOut() error {
-	list, err := os.ReadDir(r.opt.Out)
-	if errors.Is(err, fs.ErrNotExist) || len(list) == 0 {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading output folder: %w", err)
-	}
-	for _, e := range list {
-		if e.Name() == "work" || e.Name() == RunName {
-			return nil
-		}
-	}
-	if slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() != "data" }) {
-		return fmt.Errorf("output folder %s holds other files and no earlier run: choose an empty or new folder", r.opt.Out)
-	}
-	return nil
 }
 
 func (r *runner) prepare() (*data, error) {

@@ -48,9 +48,11 @@ func OpenSelection(dir string) (*Selection, error) {
 // PrepareSelection imports the knowledge base and the corpus of a config for a selection, without training anything.
 func PrepareSelection(ctx context.Context, cfg *Config, opt Options) (*Selection, error) {
 	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
-	if err := r.checkOut(); err != nil {
+	release, err := r.claim()
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	kbStage, kb, err := r.importKB()
 	if err != nil {
 		return nil, err

@@ -57,9 +57,11 @@ type studyRunner struct {
 func RunStudy(ctx context.Context, cfg *Config, opt Options) (*StudyRecord, error) {
 	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
 	defer func() { r.server.close() }()
-	if err := r.checkOut(); err != nil {
+	release, err := r.claim()
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	d, err := r.prepare()
 	if err != nil {
 		return nil, err

@@ -45,9 +45,11 @@ func (r *runner) trainElsewhere(s *start, cfg Train, src train.Source, opt train
 // FitModels runs the stages of cfg up to its models and returns where these are. Run takes them over.
 func FitModels(ctx context.Context, cfg *Config, opt Options) ([]ModelRecord, error) {
 	r := &runner{ctx: ctx, cfg: cfg, opt: opt}
-	if err := r.checkOut(); err != nil {
+	release, err := r.claim()
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	d, err := r.prepare()
 	if err != nil {
 		return nil, err

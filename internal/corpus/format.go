@@ -32,17 +32,6 @@ type WriteOptions struct {
 	Codes Codes // how several codes of a mention are written; zero: as the format does
 }
 
-// Problems are the faults of an input file, as readers collect them.
-type Problems struct {
-	File string
-	List []text.Warning
-}
-
-// Add notes a fault at a line (0: the whole file) under a stable kind.
-func (p *Problems) Add(line int, kind, format string, args ...any) {
-	p.List = append(p.List, text.Warning{File: p.File, Line: line, Kind: kind, Msg: fmt.Sprintf(format, args...)})
-}
-
 // Losses counts what a target format cannot hold, by reason.
 type Losses map[string]*loss
 

@@ -20,14 +20,14 @@ func Dictd(index, entries io.Reader, file string) ([]Pair, []text.Warning, error
 		return nil, nil, fmt.Errorf("reading dictionary %s: %w", file, err)
 	}
 	var out []Pair
-	bad := faults{file: file}
+	bad := text.Problems{File: file}
 	err = lines(index, file, maxLine, func(line int, row string) error {
 		if strings.HasPrefix(row, "00database") {
 			return nil
 		}
 		entry, ok := slice(body, row)
 		if !ok {
-			bad.add(line, "headword, offset and length of an entry are expected; is the index of this dictionary?")
+			bad.Add(line, kind, "headword, offset and length of an entry are expected; is the index of this dictionary?")
 			return nil
 		}
 		out = append(out, translations(entry)...)
@@ -36,7 +36,7 @@ func Dictd(index, entries io.Reader, file string) ([]Pair, []text.Warning, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return Merge(out), bad.list, nil
+	return Merge(out), bad.List, nil
 }
 
 // whole reads all entries, which the index points into.

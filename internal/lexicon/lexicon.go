@@ -1,6 +1,6 @@
 // Package lexicon reads what dictionaries and thesauri say about words: translations, synonyms, the noun behind an adjective ("renal",
-// "kidney"). It stands beside the knowledge base at the start of the chain; ranker uses it where the names of a knowledge base are not in
-// the words, or not in the language, of the text.
+// "kidney"), and holds the tables of clinical words that come with the program. It stands beside the knowledge base at the start of the
+// chain; ranker uses it where the names of a knowledge base are not in the words, or not in the language, of the text.
 package lexicon
 
 import (
@@ -23,8 +23,8 @@ type Pair struct {
 	Weight      float64 // in (0,1]: 1 where the term has one sense and this is its only rendering
 }
 
-// Header is the first line of the table that Write writes and Read reads.
-const Header = "term\tother\tweight"
+// header is the first line of the table that Write writes and Read reads.
+const header = "term\tother\tweight"
 
 // minWeight leaves out what a term of fifty senses may mean in one of them.
 const minWeight = 0.02
@@ -65,7 +65,7 @@ func Reverse(pairs []Pair) []Pair {
 // Write writes pairs as a table.
 func Write(w io.Writer, pairs []Pair) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintln(b, Header)
+	fmt.Fprintln(b, header)
 	for _, p := range pairs {
 		fmt.Fprintf(b, "%s\t%s\t%s\n", p.Term, p.Other, strconv.FormatFloat(p.Weight, 'f', 3, 64))
 	}
@@ -98,20 +98,13 @@ func lines(r io.Reader, file string, longest int, each func(line int, s string) 
 	return nil
 }
 
-// faults are rows that were left out.
-type faults struct {
-	file string
-	list []text.Warning
-}
-
-func (f *faults) add(line int, msg string) {
-	f.list = append(f.list, text.Warning{File: f.file, Line: line, Kind: "lexicon", Msg: msg})
-}
+// kind is that of every warning: a row was left out.
+const kind = "lexicon"
 
 // Read reads a table of term, other and weight (1 where it is left out), with or without the heading. Rows that are none are reported with their line and left out.
 func Read(r io.Reader, file string) ([]Pair, []text.Warning, error) {
 	var out []Pair
-	bad := faults{file: file}
+	bad := text.Problems{File: file}
 	err := lines(r, file, maxLine, func(line int, row string) error {
 		row = strings.TrimPrefix(row, "\ufeff")
 		if row == "" || line == 1 && strings.HasPrefix(row, "term\t") {
@@ -119,7 +112,7 @@ func Read(r io.Reader, file string) ([]Pair, []text.Warning, error) {
 		}
 		p, err := parse(row)
 		if err != nil {
-			bad.add(line, err.Error())
+			bad.Add(line, kind, "%v", err)
 			return nil
 		}
 		if out = append(out, p); len(out) > maxPairs {
@@ -130,7 +123,7 @@ func Read(r io.Reader, file string) ([]Pair, []text.Warning, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return Merge(out), bad.list, nil
+	return Merge(out), bad.List, nil
 }
 
 func parse(row string) (Pair, error) {

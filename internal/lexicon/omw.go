@@ -17,7 +17,7 @@ func OpenMultilingual(r io.Reader, file string, dir fs.FS) ([]Pair, []text.Warni
 		return nil, nil, err
 	}
 	other := map[synset][]string{}
-	bad := faults{file: file}
+	bad := text.Problems{File: file}
 	err = lines(r, file, maxLine, func(line int, row string) error {
 		c := strings.Split(row, "\t")
 		if row == "" || row[0] == '#' || len(c) > 1 && !strings.HasSuffix(c[1], ":lemma") { // definitions, examples
@@ -26,7 +26,7 @@ func OpenMultilingual(r io.Reader, file string, dir fs.FS) ([]Pair, []text.Warni
 		offset, pos, _ := strings.Cut(c[0], "-")
 		at, ok := synsetOf(offset, pos)
 		if !ok || len(c) < 3 {
-			bad.add(line, "a set of WordNet, the kind of row and a lemma are expected")
+			bad.Add(line, kind, "a set of WordNet, the kind of row and a lemma are expected")
 			return nil
 		}
 		other[at] = append(other[at], lower(strings.ReplaceAll(c[2], "_", " ")))
@@ -39,5 +39,5 @@ func OpenMultilingual(r io.Reader, file string, dir fs.FS) ([]Pair, []text.Warni
 	if len(out) == 0 {
 		return nil, nil, fmt.Errorf("reading %s: none of its %d sets is in this WordNet: version 3.0 is expected", file, len(other))
 	}
-	return out, bad.list, nil
+	return out, bad.List, nil
 }

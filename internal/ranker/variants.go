@@ -145,15 +145,14 @@ func (v *Vocabulary) longest(c []string) (int, []Rendering) {
 
 // varied are the variants of a mention, ready to be compared.
 type varied struct {
-	bag      string
-	vec      lexical.Vector
+	shape
 	strength float32
 }
 
 func (r *Ranker) varieties(surface string) []varied {
 	var out []varied
 	for _, v := range r.Vocabulary.variants(surface, r.variants()) {
-		out = append(out, varied{bag(words(v.text)), r.stage0.Vectorizer().Vector(v.text), v.strength})
+		out = append(out, varied{r.shape(v.text), v.strength})
 	}
 	return out
 }

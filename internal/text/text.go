@@ -46,6 +46,17 @@ type Warning struct {
 	More int    `json:"more,omitempty"` // how many further faults of the kind it stands for, where a reader met too many to keep
 }
 
+// Problems are the faults of an input file, as readers collect them.
+type Problems struct {
+	File string
+	List []Warning
+}
+
+// Add notes a fault at a line (0: the whole file) under a stable kind.
+func (p *Problems) Add(line int, kind, format string, args ...any) {
+	p.List = append(p.List, Warning{File: p.File, Line: line, Kind: kind, Msg: fmt.Sprintf(format, args...)})
+}
+
 // Count returns how many faults the warnings stand for.
 func Count(list []Warning) int {
 	n := len(list)

@@ -32,12 +32,12 @@ type reader struct {
 	line     int
 	opt      corpus.ReadOptions
 	docs     []corpus.Document
-	problems corpus.Problems
+	problems text.Problems
 }
 
 func newReader(file string, opt corpus.ReadOptions) *reader {
 	opt.Codes = opt.Codes.Or(composite, alternative)
-	return &reader{opt: opt, problems: corpus.Problems{File: file}}
+	return &reader{opt: opt, problems: text.Problems{File: file}}
 }
 
 func (r *reader) warn(kind, format string, args ...any) {

@@ -85,7 +85,7 @@ type parser struct {
 	n        int // of the document
 	opt      corpus.ReadOptions
 	docs     []corpus.Document
-	problems corpus.Problems
+	problems text.Problems
 }
 
 func (p *parser) warn(kind, format string, args ...any) { p.problems.Add(p.n, kind, format, args...) }

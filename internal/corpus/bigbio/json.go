@@ -15,7 +15,7 @@ import (
 func Read(r io.Reader, file string, opt corpus.ReadOptions) ([]corpus.Document, []text.Warning, error) {
 	opt.Codes = opt.Codes.Or(composite, "")
 	in := bufio.NewReaderSize(io.LimitReader(r, maxFile), 1<<16)
-	p := &parser{problems: corpus.Problems{File: file}, opt: opt}
+	p := &parser{problems: text.Problems{File: file}, opt: opt}
 	first := corpus.FirstByte(in)
 	dec := json.NewDecoder(in)
 	fault := func(format string, args ...any) error {

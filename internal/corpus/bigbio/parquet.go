@@ -19,7 +19,7 @@ import (
 // a warning is the number of the row. A damaged file, on which the library panics, is an error.
 func ReadParquet(r io.ReaderAt, size int64, file string, opt corpus.ReadOptions) (docs []corpus.Document, warnings []text.Warning, err error) {
 	opt.Codes = opt.Codes.Or(composite, "")
-	p := &parser{problems: corpus.Problems{File: file}, opt: opt}
+	p := &parser{problems: text.Problems{File: file}, opt: opt}
 	defer func() {
 		if x := recover(); x != nil {
 			docs, err = nil, &text.SyntaxError{File: file, Msg: fmt.Sprintf("damaged Parquet file: %v", x)}

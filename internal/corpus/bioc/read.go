@@ -21,7 +21,7 @@ func Read(r io.Reader, file string, opt corpus.ReadOptions) ([]corpus.Document, 
 		opt.Identifiers = defaultIdentifiers()
 	}
 	in := bufio.NewReaderSize(io.LimitReader(r, maxFile), 1<<16)
-	p := &parser{problems: corpus.Problems{File: file}, opt: opt}
+	p := &parser{problems: text.Problems{File: file}, opt: opt}
 	var err error
 	switch corpus.FirstByte(in) {
 	case '{':
@@ -45,7 +45,7 @@ type parser struct {
 	line     int // of XML; 0 in JSON
 	opt      corpus.ReadOptions
 	docs     []corpus.Document
-	problems corpus.Problems
+	problems text.Problems
 }
 
 func (p *parser) warn(kind, format string, args ...any) {

@@ -107,7 +107,7 @@ func document(fsys fs.FS, ann string, labels map[string]string, opt corpus.ReadO
 	if err != nil {
 		return corpus.Document{}, nil, err
 	}
-	p := &parser{labels: labels, problems: corpus.Problems{File: ann}, opt: opt, at: map[string]int{}, off: text.NewOffsets(s),
+	p := &parser{labels: labels, problems: text.Problems{File: ann}, opt: opt, at: map[string]int{}, off: text.NewOffsets(s),
 		doc: corpus.Document{ID: path.Base(id), Language: opt.Language, Split: opt.Split, Text: s}}
 	for pass := range 2 { // mentions first: what refers to them may stand before them
 		p.line = 0
@@ -130,7 +130,7 @@ type parser struct {
 	doc      corpus.Document
 	off      *text.Offsets
 	at       map[string]int // T id -> mention
-	problems corpus.Problems
+	problems text.Problems
 }
 
 func (p *parser) warn(kind, format string, args ...any) {

@@ -71,7 +71,7 @@ func linguistic(typ string) bool {
 // build makes the document of a CAS.
 func build(all []structure, file string, opt corpus.ReadOptions) (corpus.Document, []text.Warning, error) {
 	opt.Codes = opt.Codes.Or(composite, alternative)
-	b := &builder{opt: opt, problems: corpus.Problems{File: file}}
+	b := &builder{opt: opt, problems: text.Problems{File: file}}
 	b.doc = corpus.Document{ID: baseName(file), Language: opt.Language, Split: opt.Split}
 	sofas := 0
 	for i := range all {
@@ -122,7 +122,7 @@ type builder struct {
 	opt      corpus.ReadOptions
 	doc      corpus.Document
 	off      *text.Offsets
-	problems corpus.Problems
+	problems text.Problems
 }
 
 // entity adds a mention for an annotation of a layer that has concepts or types.

@@ -28,7 +28,7 @@ const (
 // the warnings say what stands there instead. Lines that are no PubTator are an error.
 func Read(r io.Reader, file string, opt corpus.ReadOptions) ([]corpus.Document, []text.Warning, error) {
 	opt.Codes = opt.Codes.Or(composite, alternative)
-	p := &parser{problems: corpus.Problems{File: file}, opt: opt, seen: map[string]bool{}}
+	p := &parser{problems: text.Problems{File: file}, opt: opt, seen: map[string]bool{}}
 	rest, err := corpus.ReadAll(r, maxFile)
 	if err != nil {
 		return nil, nil, &text.SyntaxError{File: file, Msg: err.Error()}
@@ -52,7 +52,7 @@ type parser struct {
 	line     int
 	opt      corpus.ReadOptions
 	docs     []corpus.Document
-	problems corpus.Problems
+	problems text.Problems
 	doc      *corpus.Document
 	mentions []corpus.Mention // of doc, reused
 	offsets  *text.Offsets

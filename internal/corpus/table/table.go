@@ -58,7 +58,7 @@ func Read(r io.Reader, file string, opt corpus.ReadOptions) ([]corpus.Document, 
 		return nil, nil, &text.SyntaxError{File: file, Msg: err.Error()}
 	}
 	s = strings.TrimPrefix(s, "\ufeff")
-	p := &parser{problems: corpus.Problems{File: file}, opt: opt, at: map[string]int{}}
+	p := &parser{problems: text.Problems{File: file}, opt: opt, at: map[string]int{}}
 	switch lower := strings.ToLower(file); {
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		err = p.jsonl(s)
@@ -86,7 +86,7 @@ type parser struct {
 	docs     []corpus.Document
 	offsets  []*text.Offsets
 	at       map[string]int
-	problems corpus.Problems
+	problems text.Problems
 }
 
 func (p *parser) warn(kind, format string, args ...any) {
